@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Go's side of a hit: ABIInternal registers, the running goroutine, the frame. Values in memory are read with
+ * bpf_probe_read_user only.
+ */
+#ifndef GO_BPF_H
+#define GO_BPF_H
+
+#include "drop.bpf.h"
+#include "task.bpf.h"
+
+#if defined(__TARGET_ARCH_x86)
+#define GO_SP(ctx) ((ctx)->sp)
+#define GO_PC(ctx) ((ctx)->ip)
+#define GO_G(ctx) ((ctx)->r14)
+#define GO_CLOSURE(ctx) ((ctx)->dx)
+#define GO_ARG0(ctx) ((ctx)->ax)
+#define GO_ARG1(ctx) ((ctx)->bx)
+#else
+#define GO_SP(ctx) ((ctx)->sp)
+#define GO_PC(ctx) ((ctx)->pc)
+#define GO_G(ctx) ((ctx)->regs[28])
+#define GO_CLOSURE(ctx) ((ctx)->regs[26])
+#define GO_ARG0(ctx) ((ctx)->regs[0])
+#define GO_ARG1(ctx) ((ctx)->regs[1])
+#endif
+
+struct go_string {
+	__u64 ptr;
+	__u64 len;
+};
+
+/* One hit: whose, on which goroutine, in which frame. */
+struct go_frame {
+	struct ps_goroutine_key key;
+	__u64 goid;
+	__u64 depth; /* g.stack.hi - address of the frame's return address: survives a move of the stack */
+	__u64 args;  /* address of the caller's argument area */
+	__u64 bias;  /* run-time address - address in the file */
+};
+
+/* The head of runtime.g up to and with goid; 176 bytes are enough (goid is at 152 or 160 in Go 1.18 to 1.27). */
+#define GO_G_HEAD_BYTES 176
+
+static __always_inline int go_frame_read(const struct pt_regs *ctx, enum ps_site_id site,
+					 struct go_frame *ret_frame)
+{
+	__u8 head[GO_G_HEAD_BYTES];
+	const __u32 goid = layout.g_goid, stack_hi = layout.g_stack_hi;
+	__u64 base = GO_SP(ctx) + layout.sites[site].spdelta;
+
+	/* Constants at verification; the planner refuses such a target, this is for the verifier. */
+	if (goid > GO_G_HEAD_BYTES - 8 || stack_hi > GO_G_HEAD_BYTES - 8)
+		return -1;
+	ret_frame->key.g = GO_G(ctx);
+	if (bpf_probe_read_user(head, goid + 8, (void *)ret_frame->key.g)) {
+		drop(PS_DROP_GOROUTINE_UNREADABLE);
+		return -1;
+	}
+	task_process(&ret_frame->key.process);
+	ret_frame->goid = *(__u64 *)(head + goid);
+	ret_frame->depth = *(__u64 *)(head + stack_hi) - base;
+	ret_frame->args = base + 8;
+	ret_frame->bias = GO_PC(ctx) - layout.sites[site].va;
+	return 0;
+}
+
+/* One word of the target's memory; false when it could not be read. */
+static __always_inline bool go_read_word(__u64 address, __u64 *ret_word)
+{
+	return bpf_probe_read_user(ret_word, sizeof(*ret_word), (void *)address) == 0;
+}
+
+static __always_inline bool go_read_string(__u64 address, struct go_string *ret_string)
+{
+	return bpf_probe_read_user(ret_string, sizeof(*ret_string), (void *)address) == 0;
+}
+
+#endif

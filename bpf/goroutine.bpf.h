@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The slot of the running goroutine: calls in flight and room to build keys. */
+#ifndef GOROUTINE_BPF_H
+#define GOROUTINE_BPF_H
+
+#include "go.bpf.h"
+
+/* Binds the process to this image if nobody has; false when it is another's or there is no room. */
+static __always_inline bool process_bind(const struct ps_process *process)
+{
+	struct ps_process_info info = {.first_hit_ns = bpf_ktime_get_ns(), .image = layout.image};
+	struct ps_process_info *bound;
+
+	bpf_map_update_elem(&processes, process, &info, BPF_NOEXIST); /* lost races are fine */
+	bound = bpf_map_lookup_elem(&processes, process);
+	if (!bound) {
+		drop(PS_DROP_PROCESSES_FULL);
+		return false;
+	}
+	if (bound->image != layout.image) {
+		drop(PS_DROP_FOREIGN_IMAGE);
+		return false;
+	}
+	return true;
+}
+
+static __always_inline struct ps_goroutine *goroutine_add(const struct ps_goroutine_key *key)
+{
+	struct ps_goroutine *zero, *slot;
+	__u32 index = 0;
+
+	if (!process_bind(&key->process))
+		return 0;
+	zero = bpf_map_lookup_elem(&zeroes, &index);
+	if (!zero)
+		return 0;
+	bpf_map_update_elem(&goroutines, key, zero, BPF_NOEXIST);
+	slot = bpf_map_lookup_elem(&goroutines, key);
+	if (!slot) {
+		drop(PS_DROP_GOROUTINES_FULL);
+		return 0;
+	}
+	slot->image = layout.image;
+	return slot;
+}
+
+static __always_inline void span_abandon(struct ps_span *span)
+{
+	if (span->start_ns)
+		drop(PS_DROP_SPAN_ABANDONED);
+	span->start_ns = 0;
+}
+
+/* The slot of the goroutine that runs, made if need be. NULL (and a drop) when it can't be had. */
+static __always_inline struct ps_goroutine *goroutine_get(const struct go_frame *frame)
+{
+	struct ps_goroutine *slot = bpf_map_lookup_elem(&goroutines, &frame->key);
+
+	if (unlikely(!slot)) {
+		slot = goroutine_add(&frame->key);
+		if (!slot)
+			return 0;
+	}
+	if (unlikely(slot->image != layout.image)) {
+		drop(PS_DROP_FOREIGN_IMAGE);
+		return 0;
+	}
+	if (unlikely(slot->goid != frame->goid)) {
+		/* A later goroutine under the same g: what its predecessor left open will never end. */
+		span_abandon(&slot->event);
+		slot->goid = frame->goid;
+		slot->state_pipeline = 0;
+		slot->retrying = 0;
+	}
+	return slot;
+}
+
+#endif

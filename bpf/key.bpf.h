@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Builds the key of a label set in a goroutine's slot. The bytes behind `used` are always zero, so that equal labels give
+ * equal keys.
+ */
+#ifndef KEY_BPF_H
+#define KEY_BPF_H
+
+#include "drop.bpf.h"
+#include "go.bpf.h"
+
+static __always_inline void key_begin(struct ps_scratch *s, const struct ps_process *process)
+{
+	__builtin_memset(s->key.bytes, 0, PS_KEY_SHORT_BYTES);
+	if (unlikely(s->used > PS_KEY_SHORT_BYTES))
+		__builtin_memset(s->key.bytes + PS_KEY_SHORT_BYTES, 0,
+				 PS_KEY_LONG_BYTES - PS_KEY_SHORT_BYTES);
+	s->used = 0;
+	s->key.process = *process;
+	*(__u64 *)s->key.kind = 0; /* kind[] and len[] */
+}
+
+/* Starts as a copy of another key: its first label is already there. */
+static __always_inline void key_begin_like(struct ps_scratch *s, const struct ps_scratch *from)
+{
+	key_begin(s, &from->key.process);
+	__builtin_memcpy(s->key.bytes, from->key.bytes, PS_KEY_SHORT_BYTES);
+	if (unlikely(from->used > PS_KEY_SHORT_BYTES))
+		__builtin_memcpy(s->key.bytes + PS_KEY_SHORT_BYTES,
+				 from->key.bytes + PS_KEY_SHORT_BYTES,
+				 PS_KEY_LONG_BYTES - PS_KEY_SHORT_BYTES);
+	*(__u64 *)s->key.kind = *(const __u64 *)from->key.kind;
+	s->used = from->used;
+}
+
+static __always_inline void key_set(struct ps_scratch *s, __u32 label, __u8 kind, __u32 len,
+				    __u32 bytes)
+{
+	s->key.kind[label] = kind;
+	s->key.len[label] = len;
+	s->used += bytes;
+}
+
+static __always_inline void key_add_unreadable(struct ps_scratch *s, __u32 label)
+{
+	drop(PS_DROP_LABEL_UNREADABLE);
+	key_set(s, label, PS_LABEL_UNREADABLE, 0, 0);
+}
+
+/*
+ * Adds a label. Text in the executable's read-only data is kept as its address: its page may never have been touched, and
+ * user space has the file.
+ */
+static __always_inline void key_add(struct ps_scratch *s, __u32 label, const struct go_string *text,
+				    __u64 bias)
+{
+	__u64 va = text->ptr - bias, len = text->len;
+	__u32 used = s->used, room;
+	__u8 kind = PS_LABEL_INLINE;
+
+	if (used > PS_KEY_LONG_BYTES) /* never: for the verifier */
+		return;
+	room = PS_KEY_LONG_BYTES - used;
+	if (va >= layout.rodata_start && va < layout.rodata_end && room >= sizeof(va)) {
+		if (unlikely(len > PS_LABEL_MAX)) {
+			drop(PS_DROP_LABEL_CUT);
+			len = PS_LABEL_MAX;
+		}
+		__builtin_memcpy(s->key.bytes + used, &va, sizeof(va));
+		key_set(s, label, PS_LABEL_STATIC, len, sizeof(va));
+		return;
+	}
+	if (unlikely(len > PS_LABEL_MAX || len > room)) {
+		drop(PS_DROP_LABEL_CUT);
+		kind = PS_LABEL_CUT;
+		len = room < PS_LABEL_MAX ? room : PS_LABEL_MAX;
+	}
+	/* The verifier does not know that len fits behind used; the slack behind the key makes it true for it too. */
+	len &= PS_LABEL_MAX;
+	if (bpf_probe_read_user(s->key.bytes + used, len, (void *)text->ptr))
+		key_add_unreadable(s, label); /* the helper left zeroes there */
+	else
+		key_set(s, label, kind, len, len);
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The maps that all images share: created once with the process family's object, reused by every other. Hashes are
+ * preallocated (5.10 warns otherwise) and bounded (include/ps_types.h).
+ */
+#ifndef MAPS_BPF_H
+#define MAPS_BPF_H
+
+#include "ps.bpf.h"
+
+#define PS_HASH(name, entries, key_bytes, value_type)                                              \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, entries);                                                      \
+		__uint(key_size, key_bytes);                                                       \
+		__uint(value_size, sizeof(value_type));                                            \
+	} name SEC(".maps")
+
+#define PS_ARRAY(name, entries, value_type)                                                        \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(max_entries, entries);                                                      \
+		__uint(key_size, sizeof(__u32));                                                   \
+		__uint(value_size, sizeof(value_type));                                            \
+	} name SEC(".maps")
+
+PS_HASH(processes, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_info);
+PS_HASH(goroutines, PS_MAX_GOROUTINES, sizeof(struct ps_goroutine_key), struct ps_goroutine);
+PS_HASH(tables, PS_MAX_TABLES, PS_KEY_SHORT_SIZE, struct ps_table);
+PS_HASH(tables_long, PS_MAX_TABLES_LONG, PS_KEY_LONG_SIZE, struct ps_table);
+PS_HASH(sources, PS_MAX_SOURCES, PS_KEY_SHORT_SIZE, struct ps_source);
+PS_HASH(sources_long, PS_MAX_SOURCES_LONG, PS_KEY_LONG_SIZE, struct ps_source);
+PS_HASH(states, PS_MAX_SOURCES, PS_KEY_SHORT_SIZE, struct ps_state);
+PS_HASH(states_long, PS_MAX_SOURCES_LONG, PS_KEY_LONG_SIZE, struct ps_state);
+
+PS_ARRAY(drops, PS_DROP_MAX, __u64);
+PS_ARRAY(wall_clock, 1, struct ps_clock);
+/* All zero, never written: what a new record starts as (too big for the stack). */
+PS_ARRAY(zeroes, 1, struct ps_goroutine);
+
+_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_table), "zeroes is too small");
+_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_source), "zeroes is too small");
+
+#endif

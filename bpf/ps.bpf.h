@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What every program file starts with: kernel types, helpers, or their stand-ins when the bodies are tested on the host. */
+#ifndef PS_BPF_H
+#define PS_BPF_H
+
+#ifdef PS_HOST_TEST
+#include "host.h"
+#else
+#include "vmlinux.h"
+
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#endif
+
+#include "ps_types.h"
+
+#ifndef likely
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#endif
+
+/* Filled before loading; the verifier sees constants and removes what they switch off. */
+extern const volatile struct ps_layout layout;
+
+#endif

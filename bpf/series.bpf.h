@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Records: find the one of a label set, or make it. */
+#ifndef SERIES_BPF_H
+#define SERIES_BPF_H
+
+#include "key.bpf.h"
+
+static __always_inline void *series_in(void *map, const struct ps_key *key)
+{
+	void *record = bpf_map_lookup_elem(map, key), *zero;
+	__u32 index = 0;
+
+	if (likely(record))
+		return record;
+	zero = bpf_map_lookup_elem(&zeroes, &index);
+	if (!zero)
+		return 0;
+	/* Another thread may be first: then this fails and the lookup finds theirs. */
+	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
+	record = bpf_map_lookup_elem(map, key);
+	if (!record)
+		drop(PS_DROP_SERIES_FULL);
+	return record;
+}
+
+/* The record of s->key in the map for its size; NULL (and a drop) when that is full. */
+static __always_inline void *series_get(void *map, void *map_long, const struct ps_scratch *s)
+{
+	if (likely(s->used <= PS_KEY_SHORT_BYTES))
+		return series_in(map, &s->key);
+	return series_in(map_long, &s->key);
+}
+
+/* Counters are plain atomic adds: fetching ones need 5.12. */
+static __always_inline void series_add(__u64 *counter, __u64 value)
+{
+	__sync_fetch_and_add(counter, value);
+}
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the kernel side and the user side share: the keys and records of the maps, the layout of one image,
+ * and the limits. Everything is fixed-width, padded by hand and checked by both compilers.
+ */
+#ifndef PS_TYPES_H
+#define PS_TYPES_H
+
+#include <linux/types.h>
+
+#include "ps_reasons.h"
+#include "ps_sites.h"
+
+#define PS_SCHEMA_VERSION 1
+
+/* Limits. A full map is a drop with a reason, never silence. */
+#define PS_MAX_PROCESSES 4096   /* processes of targets alive or not yet folded */
+#define PS_MAX_GOROUTINES 4096  /* goroutines that ever ran a probed call, per node */
+#define PS_MAX_TABLES 16384     /* (process, source, table, operation) */
+#define PS_MAX_TABLES_LONG 1024 /* the same with labels beyond the short key */
+#define PS_MAX_SOURCES 4096     /* (process, source) */
+#define PS_MAX_SOURCES_LONG 256
+
+#define PS_LABEL_MAX 255 /* bytes of one label's text: the contract's limit */
+
+/*
+ * A process, unmistakably: pids come again, and pid and start time survive execve, so the exec id is part
+ * of it (task_struct.self_exec_id, counted up by every exec).
+ */
+struct ps_process {
+	__u64 start_ns; /* start_boottime of the group leader, ns since boot, host time */
+	__u32 tgid;     /* in the initial pid namespace */
+	__u32 exec_id;  /* low 32 bits of self_exec_id */
+};
+
+/* processes: struct ps_process -> this. Written by the first probed call of the process. */
+struct ps_process_info {
+	__u64 first_hit_ns; /* CLOCK_MONOTONIC */
+	__u32 image;        /* the image object that saw it first; all others ignore the process */
+	__u32 pad;
+};
+
+/* How a label's text stands in a key. */
+enum ps_label_kind {
+	PS_LABEL_NONE,       /* no such label in this key */
+	PS_LABEL_INLINE,     /* len bytes of text */
+	PS_LABEL_CUT,        /* the first len bytes of a longer text */
+	PS_LABEL_STATIC,     /* 8 bytes: address in the executable's read-only data (bias removed), little endian;
+	                        len = length of the text there */
+	PS_LABEL_UNREADABLE, /* no bytes; the text could not be read */
+};
+
+#define PS_KEY_LABELS 4
+#define PS_KEY_SHORT_BYTES 104
+#define PS_KEY_LONG_BYTES 488
+
+/*
+ * A label set of a process: the labels' bytes one after the other, everything behind them zero. Two maps hold
+ * the same kind of record: one compares the first 128 bytes of this (short labels, nearly all of them), the
+ * other all 512, the most a BPF hash key may have. A key is in the long map iff its bytes do not fit the short.
+ */
+struct ps_key {
+	struct ps_process process;
+	__u8 kind[PS_KEY_LABELS]; /* enum ps_label_kind, in the order of enum ps_label of the record */
+	__u8 len[PS_KEY_LABELS];
+	__u8 bytes[PS_KEY_LONG_BYTES];
+};
+
+#define PS_KEY_SHORT_SIZE 128
+#define PS_KEY_LONG_SIZE 512
+
+/* Label positions in keys of `tables` records; `sources` and `states` use only the first. */
+enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_TABLE };
+
+/* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
+#define PS_MS(x) ((x) * 1000000ULL)
+#define PS_EVENT_LAG_BOUNDS(X)                                                                     \
+	X(PS_MS(10)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(5000))        \
+	X(PS_MS(10000)) X(PS_MS(30000)) X(PS_MS(60000)) X(PS_MS(300000)) X(PS_MS(1800000))         \
+	X(PS_MS(3600000))
+#define PS_EVENT_DURATION_BOUNDS(X)                                                                \
+	X(500000ULL) X(PS_MS(1)) X(2500000ULL) X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50))  \
+	X(PS_MS(100)) X(PS_MS(250)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000))     \
+	X(PS_MS(10000)) X(PS_MS(30000))
+
+#define PS_ONE(bound) +1
+#define PS_EVENT_LAG_BUCKETS (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
+#define PS_EVENT_DURATION_BUCKETS (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
+
+/* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at processEvent. */
+struct ps_table {
+	__u64 events;       /* attempts */
+	__s64 lag_ns;       /* of the event written last; valid when lag_at_ns != 0 */
+	__u64 lag_at_ns;    /* CLOCK_MONOTONIC of that event */
+	__s64 newest_ns;    /* newest event timestamp, Unix time; valid when lag_at_ns != 0 */
+	__u64 lag_sum_ns;   /* negative lags count as 0 */
+	__u64 lag_buckets[PS_EVENT_LAG_BUCKETS]; /* not cumulative; last = above the last bound */
+};
+
+/* sources, sources_long: (process, source) -> this. */
+struct ps_source {
+	__u64 duration_sum_ns;
+	__u64 duration_buckets[PS_EVENT_DURATION_BUCKETS]; /* not cumulative */
+};
+
+/* states, states_long: (process, source) -> this. */
+struct ps_state {
+	__s64 state;  /* the enum of Philotes: 0 starting .. 5 failed */
+	__u64 at_ns;  /* CLOCK_MONOTONIC of the write */
+};
+
+/* goroutines: one slot per goroutine of a target that ever ran a probed call. */
+struct ps_goroutine_key {
+	struct ps_process process;
+	__u64 g; /* address of runtime.g; reused by later goroutines, hence goid in the slot */
+};
+
+/* A call in flight on a goroutine. */
+struct ps_span {
+	__u64 start_ns; /* CLOCK_MONOTONIC; 0 = none open */
+	__u64 depth;    /* g.stack.hi - SP: unlike SP it survives a move of the stack */
+};
+
+/*
+ * Where a key is built: a goroutine runs on one thread at a time, so its scratch needs no lock (a per-CPU one
+ * would be overwritten: uprobe programs can be preempted). Behind the key lies room for one label more, so that
+ * the verifier need not understand that a label is cut to what is left.
+ */
+struct ps_scratch {
+	struct ps_key key;
+	__u8 slack[PS_LABEL_MAX + 1];
+	__u32 used; /* bytes of key.bytes in use; all behind are zero */
+	__u32 pad;
+};
+
+struct ps_goroutine {
+	__u64 goid;
+	struct ps_span event;   /* first attempt .. end of handling */
+	__u64 state_pipeline;   /* address of the pipeline whose state this goroutine has reported already */
+	__u32 image;
+	__u8 retrying;          /* the retryer announced another attempt of the open event */
+	__u8 pad[3];
+	struct ps_scratch source; /* key of the event being handled; the end of the event needs it again */
+	struct ps_scratch other;  /* every other key */
+};
+
+/* clock: one element. unix_ns = bpf clock + offset_ns. */
+struct ps_clock {
+	__s64 offset_ns;
+	__u64 valid;
+};
+
+/* process_events ring buffer. */
+enum ps_process_event_kind { PS_PROCESS_EXEC = 1, PS_PROCESS_EXIT = 2 };
+struct ps_process_event {
+	struct ps_process process;
+	__u32 kind;
+	__u32 pad;
+};
+
+/* Where a site is and how its frame looks. */
+struct ps_site {
+	__u64 va;      /* as in the file: load bias = ip - va */
+	__s64 spdelta; /* bytes from SP up to the return address at this instruction */
+};
+
+/* An argument: in a register of the Go ABI, or in the caller's argument area. */
+#define PS_NO_OFFSET (-1)
+
+/*
+ * One image's layout, in .rodata of its objects: offsets in bytes, PS_NO_OFFSET where the target has no such
+ * field (the programs that need it are then not attached).
+ */
+struct ps_layout {
+	__u32 image;              /* number of the image object, never 0 */
+	__u32 pad;
+	__u64 rodata_start;       /* read-only segment(s) as in the file: strings there are keyed by address */
+	__u64 rodata_end;
+	__s32 g_goid;
+	__s32 g_stack_hi;
+	__s32 event_timestamp;    /* in cdc.Event */
+	__s32 event_schema;
+	__s32 event_table;
+	__s32 event_operation;
+	__s32 pipeline_source;    /* interface: itab, data */
+	__s32 pipeline_state_machine;
+	__s32 reader_name;        /* postgres.Reader .config.Name */
+	__s32 state_machine_state;
+	__s32 state_machine_listeners;
+	__s32 controller_state_machine;
+	__s32 process_event_slot; /* of `event` in processEvent's argument area */
+	__s32 pad2;
+	__u64 listener_va;        /* entry of pipeline.New.func1 */
+	struct ps_site sites[PS_SITE_MAX];
+};
+
+#define PS_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " has another size")
+PS_ASSERT_SIZE(ps_process, 16);
+PS_ASSERT_SIZE(ps_process_info, 16);
+PS_ASSERT_SIZE(ps_key, PS_KEY_LONG_SIZE);
+_Static_assert(__builtin_offsetof(struct ps_key, bytes) + PS_KEY_SHORT_BYTES == PS_KEY_SHORT_SIZE,
+	       "the short key is the head of the long one");
+PS_ASSERT_SIZE(ps_table, 40 + 8 * PS_EVENT_LAG_BUCKETS);
+PS_ASSERT_SIZE(ps_source, 8 + 8 * PS_EVENT_DURATION_BUCKETS);
+PS_ASSERT_SIZE(ps_state, 16);
+PS_ASSERT_SIZE(ps_goroutine_key, 24);
+PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + 256 + 8);
+PS_ASSERT_SIZE(ps_goroutine, 40 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_process_event, 24);
+PS_ASSERT_SIZE(ps_layout, 88 + 16 * PS_SITE_MAX);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the metric stage is given: a snapshot, whose processes they are, and what the observer knows of itself. Borrowed, read only. */
+#ifndef METRIC_INPUT_H
+#define METRIC_INPUT_H
+
+#include "ps_metrics.h"
+#include "snapshot/snapshot.h"
+
+/* Identity labels; NULL = not known = left out. */
+struct metric_identity {
+	const char *service;
+	const char *namespace_name, *pod, *container, *container_id;
+	uint32_t pid; /* 0 = not a label (only set with --identity.pid) */
+};
+
+/* Which identity a process has. */
+struct metric_process {
+	struct ps_process process;
+	uint32_t identity; /* index */
+	bool alive;        /* gauges of dead processes are not shown */
+};
+
+/* One row of philoscope_targets{service,state}: all states of a service are shown, also 0. */
+struct metric_targets {
+	const char *service, *state;
+	uint64_t count;
+};
+/* One row of philoscope_probe_sites{service,family,state}. */
+struct metric_probe_sites {
+	const char *service, *family, *state;
+	uint64_t count;
+};
+/* One row of philoscope_probe_info{service,binary,family,metric,state,reason} = 1. */
+struct metric_probe_info {
+	const char *service, *binary, *family, *metric, *state, *reason;
+};
+
+/* Numbers folded from processes that are gone: same shape as the snapshot's rows, but by identity. */
+struct metric_input {
+	const struct snapshot *snapshot;
+	const struct metric_identity *identities;
+	size_t nidentities;
+	const struct metric_process *processes;
+	size_t nprocesses;
+	const struct metric_targets *targets;
+	size_t ntargets;
+	const struct metric_probe_sites *sites;
+	size_t nsites;
+	const struct metric_probe_info *infos;
+	size_t ninfos;
+	const char *version, *revision, *compiler, *libbpf_version;
+	const char *backend; /* "uprobe_multi" or "perf_event" */
+};
+
+struct metric_options {
+	const char *namespace_name; /* "philotes" */
+	uint32_t max_series;        /* per identity and metric; beyond: _overflow */
+};
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One immutable copy of the kernel's numbers, taken when a scrape asks for it. */
+#ifndef SNAPSHOT_SNAPSHOT_H
+#define SNAPSHOT_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ps_types.h"
+
+/* A label as the kernel stored it, static text already looked up. */
+struct snapshot_label {
+	const char *text; /* not NUL-terminated; raw bytes of the target; into the snapshot's arena */
+	uint16_t len;
+	uint8_t kind;     /* INLINE, CUT (text was longer), UNREADABLE (text is empty) or NONE */
+};
+
+/* One record: whose, which labels, and where its numbers start. */
+struct snapshot_row {
+	struct ps_process process;
+	struct snapshot_label labels[PS_KEY_LABELS];
+	const void *value; /* struct ps_table, ps_source or ps_state; into the snapshot */
+};
+
+enum snapshot_kind { SNAPSHOT_TABLES, SNAPSHOT_SOURCES, SNAPSHOT_STATES, SNAPSHOT_KIND_MAX };
+
+struct snapshot_rows {
+	struct snapshot_row *rows; /* owned */
+	size_t n;
+};
+
+struct snapshot_process {
+	struct ps_process process;
+	struct ps_process_info info;
+};
+
+/* Use of one map, for philoscope_map_entries and _capacity. */
+struct snapshot_usage {
+	const char *map; /* static name */
+	uint32_t entries, capacity;
+};
+#define SNAPSHOT_MAX_USAGES 16
+
+struct snapshot {
+	struct snapshot_rows rows[SNAPSHOT_KIND_MAX];
+	struct snapshot_process *processes; /* owned */
+	size_t nprocesses;
+	uint64_t drops[PS_DROP_MAX];
+	struct snapshot_usage usages[SNAPSHOT_MAX_USAGES];
+	size_t nusages;
+	void *arena; /* owned: raw keys and values the rows point into */
+	size_t narena;
+};
+
+/* Where the numbers lie: fds of the maps (not owned), and how static strings are resolved. */
+struct snapshot_source {
+	int map_fd[SNAPSHOT_KIND_MAX];      /* short keys */
+	int map_long_fd[SNAPSHOT_KIND_MAX]; /* long keys */
+	int processes_fd, drops_fd;
+	/*
+	 * Text of len bytes at va in the read-only data of image number `image`: copies it to ret_text. 0 or -errno (the
+	 * label becomes UNREADABLE).
+	 */
+	int (*static_text)(void *ctx, uint32_t image, uint64_t va, size_t len, char *ret_text);
+	void *ctx;
+};
+
+/* Takes a snapshot. 0 with an owned *ret_snapshot, -ENOMEM, or what the kernel said. */
+int snapshot_take(const struct snapshot_source *source, struct snapshot **ret_snapshot);
+void snapshot_free(struct snapshot *snapshot);
+
+#endif

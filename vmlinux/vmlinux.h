@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The kernel structs that the programs read, and only those fields: CO-RE relocates each field by name, so one file
+ * serves every kernel and both machines. Kept by hand; not a dump. UAPI types and enums come from <linux/bpf.h>.
+ */
+#ifndef PS_VMLINUX_H
+#define PS_VMLINUX_H
+
+#include <linux/bpf.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+/* live: threads that have not begun to exit. */
+struct signal_struct {
+	atomic_t live;
+};
+
+struct task_struct {
+	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime; /* since 5.5; ns since boot */
+	__u64 self_exec_id;   /* u32 before 5.7: CO-RE adapts the width; counted up by every exec */
+	struct signal_struct *signal;
+};
+
+#pragma clang attribute pop
+
+/*
+ * Registers of the probed thread: the context of a uprobe program. Context accesses are rewritten by the verifier at
+ * fixed offsets, so these are not relocated; the layout is that of arch/<machine>/include/asm/ptrace.h.
+ */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx;
+	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+	unsigned long ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	__u64 regs[31], sp, pc, pstate;
+};
+#else
+#error "build for x86 or arm64: -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
+#endif
+
+#endif
