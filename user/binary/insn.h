@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One machine instruction, as far as probe placement has to understand it. x86-64 by Zydis, AArch64 by its fixed words. */
+/* One machine instruction, as far as probe placement has to understand it. x86-64 by Zydis, AArch64
+ * by its fixed words. */
 #ifndef BINARY_INSN_H
 #define BINARY_INSN_H
 
@@ -18,11 +19,13 @@ enum insn_kind {
 	INSN_COMPARE,     /* cmp, test, tst: sets flags, changes nothing else */
 	INSN_STORE_STACK, /* store of a register to [sp + x] */
 	INSN_LOAD,        /* reg = [base + disp], 8 bytes, general registers only */
+	INSN_MOVE,        /* reg = base, 8 bytes, general registers only */
 	INSN_PUSH,
 	INSN_KIND_MAX,
 };
 
-/* What a uprobe on it costs: the kernel emulates a few instructions and single-steps all others (ten times dearer). */
+/* What a uprobe on it costs: the kernel emulates a few instructions and single-steps all others
+ * (ten times dearer). */
 enum insn_cost { INSN_COST_EMULATED, INSN_COST_STEPPED };
 
 #define INSN_NO_REG 0xff
@@ -32,24 +35,27 @@ struct insn {
 	uint8_t kind; /* enum insn_kind */
 	uint8_t cost; /* enum insn_cost */
 	/*
-	 * A general register by its machine number, INSN_NO_REG if there is none. INSN_LOAD and INSN_OTHER: the one written
-	 * (of INSN_OTHER only the first, if understood) · INSN_CALL_INDIRECT: the one called, none = through memory ·
-	 * INSN_STORE_STACK: the first one stored · INSN_COMPARE and INSN_BRANCH (cbz, cbnz): the one compared with zero.
+	 * A general register by its machine number, INSN_NO_REG if there is none. INSN_LOAD,
+	 * INSN_MOVE and INSN_OTHER: the one written (of INSN_OTHER only the first, if understood) ·
+	 * INSN_CALL_INDIRECT: the one called, none = through memory · INSN_STORE_STACK: the first
+	 * one stored · INSN_COMPARE and INSN_BRANCH (cbz, cbnz): the one compared with zero.
 	 */
 	uint8_t reg;
-	uint8_t base;    /* INSN_LOAD: base register (machine number); else INSN_NO_REG */
+	uint8_t base;    /* INSN_LOAD: base register (machine number), INSN_MOVE: source; else
+			    INSN_NO_REG */
 	int32_t disp;    /* INSN_LOAD: displacement */
 	uint64_t target; /* va, for direct transfers; else 0 */
 };
 
 /*
- * Decodes the instruction at the start of code, which lies at va. machine: EM_X86_64 or EM_AARCH64. 0, -EBADMSG (undecodable),
- * -ERANGE (code ends inside the instruction) or -EOPNOTSUPP (another machine).
+ * Decodes the instruction at the start of code, which lies at va. machine: EM_X86_64 or EM_AARCH64.
+ * 0, -EBADMSG (undecodable), -ERANGE (code ends inside the instruction) or -EOPNOTSUPP (another
+ * machine).
  */
 int insn_decode(uint16_t machine, struct view code, uint64_t va, struct insn *ret_insn);
 /*
- * Assembler text ("push rbp") for people, cut to size bytes with NUL; AArch64 words that placement has no use for are
- * shown as numbers. 0 or the errors of insn_decode; -EINVAL when size is 0.
+ * Assembler text ("push rbp") for people, cut to size bytes with NUL; AArch64 words that placement
+ * has no use for are shown as numbers. 0 or the errors of insn_decode; -EINVAL when size is 0.
  */
 int insn_format(uint16_t machine, struct view code, uint64_t va, char *ret_text, size_t size);
 

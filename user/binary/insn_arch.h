@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two decoders behind insn.h; nobody else includes this. Arguments and errors are those of insn.h. */
+/* The two decoders behind insn.h; nobody else includes this. Arguments and errors are those of
+ * insn.h. */
 #ifndef BINARY_INSN_ARCH_H
 #define BINARY_INSN_ARCH_H
 
