@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What to look for in a target: sites, struct fields, arguments, and which metric needs which. Declarative: a new probe is a row. */
+/*
+ * What to look for in a target: sites, struct fields, arguments, and which metric needs which.
+ * Declarative: a new probe is a row.
+ */
 #ifndef PLAN_CATALOG_H
 #define PLAN_CATALOG_H
 
@@ -18,19 +21,19 @@ enum catalog_place { CATALOG_ENTRY, CATALOG_ERROR_BRANCH, CATALOG_CALL, CATALOG_
 const char *catalog_place_name(enum catalog_place place);
 
 /*
- * A probe site: the first host in which the place is found is used, because where a function ends up depends on what was
- * inlined.
+ * A probe site: the first host in which the place is found is used, because where a function ends
+ * up depends on what was inlined.
  */
 struct catalog_site {
-	const char *hosts[3];       /* function name patterns (gofunc_find), NULL-padded */
+	const char *hosts[3]; /* function name patterns (gofunc_find), NULL-padded */
 	enum catalog_place place;
-	struct gocallee callee;     /* for branches and calls */
-	const char *callee_iface;   /* "pkg.Type.Method" of an interface callee: its slot is resolved into callee.itab_slot; or NULL */
-	const char *comment;        /* what happens there, for inspect */
+	struct gocallee callee;   /* for branches and calls */
+	const char *callee_iface; /* "pkg.Type.Method": gives callee.itab_slot; or NULL */
+	const char *comment;      /* what happens there, for inspect */
 };
 extern const struct catalog_site catalog_sites[PS_SITE_MAX];
 
-/* Beside the GOKIND_ numbers: any integer type of 8 bytes (goid was signed once, sizes are uintptr or int). */
+/* Beside the GOKIND_ numbers: any integer type of 8 bytes (goid was signed once). */
 #define CATALOG_KIND_WORD 0xff
 
 /* A number of the layout read from the runtime types: offset of a struct field. */
@@ -38,32 +41,32 @@ struct catalog_field {
 	const char *package, *type, *path; /* gotype_find, gotype_field */
 	uint8_t kind;                      /* expected GOKIND_ of the field, or CATALOG_KIND_WORD */
 	size_t layout_offset;              /* offsetof(struct ps_layout, …) of an __s32 */
-	const char *type_name;             /* expected name of the field's type ("time.Time"), NULL = any of the kind */
+	const char *type_name;             /* of the field ("time.Time"); NULL = any of the kind */
 };
 extern const struct catalog_field catalog_fields[];
 extern const unsigned int catalog_nfields;
 
 /* A number of the layout read from ArgInfo: where an argument lies. */
 struct catalog_argument {
-	const char *host;          /* function pattern */
-	uint8_t argument;          /* top-level index, receiver = 0 */
-	bool on_stack;             /* true: layout gets its offset in the argument area; false: it must be in integer register `reg` */
+	const char *host; /* function pattern */
+	uint8_t argument; /* top-level index, receiver = 0 */
+	bool on_stack;    /* else in integer register `reg` */
 	uint8_t reg;
-	size_t layout_offset;      /* of an __s32, or SIZE_MAX when only the shape is verified */
-	uint8_t site;              /* enum ps_site_id the verdict belongs to */
+	size_t layout_offset; /* gets the offset in the argument area; SIZE_MAX = only verified */
+	uint8_t site;         /* enum ps_site_id the verdict belongs to */
 };
 extern const struct catalog_argument catalog_arguments[];
 extern const unsigned int catalog_narguments;
 
-/* What a metric needs: all of these sites, all of these fields (bit i = row i of catalog_fields). */
+/* What a metric needs: all of these sites and fields (bit i = row i of catalog_fields). */
 struct catalog_metric {
-	uint32_t sites;   /* bit mask of enum ps_site_id: all must be attached */
+	uint32_t sites; /* bit mask of enum ps_site_id: all must be attached */
 	uint64_t fields;
 };
 extern const struct catalog_metric catalog_metrics[PS_METRIC_MAX];
 /* What each site's program itself needs to be loadable (bit masks as above). */
 extern const uint64_t catalog_site_fields[PS_SITE_MAX];
-/* Sites whose host function's address each site's program needs (layout.listener_va): bit mask of enum ps_site_id. */
+/* Sites whose host function must be known to each site's program (layout.listener_va): a mask. */
 extern const uint32_t catalog_site_hosts[PS_SITE_MAX];
 
 #endif

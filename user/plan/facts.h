@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything learnt from one executable: plain data of fixed size, so that it can be made in a confined process and be
- * checked field by field when it comes back. Pure: the same bytes give the same facts.
+ * Everything learnt from one executable: plain data of fixed size, so that it can be made in a
+ * confined process and be checked field by field when it comes back. Pure: the same bytes give the
+ * same facts.
  */
 #ifndef PLAN_FACTS_H
 #define PLAN_FACTS_H
@@ -12,53 +13,67 @@
 #include "plan/catalog.h"
 #include "plan/reason.h"
 
-#define FACTS_VERSION 1
-#define FACTS_MAX_FIELDS 32
+#define FACTS_VERSION       1
+#define FACTS_MAX_FIELDS    32
 #define FACTS_MAX_ARGUMENTS 16
 
 struct facts_site {
-	uint8_t reason;    /* enum plan_reason; NONE = found */
-	uint8_t cost;      /* enum insn_cost */
+	uint8_t reason; /* enum plan_reason; NONE = found */
+	uint8_t cost;   /* enum insn_cost */
 	uint8_t insn_len;
-	uint8_t insn[16];  /* the bytes there */
+	uint8_t insn[16]; /* the bytes there */
 	uint8_t pad[5];
-	char function[128];/* host function found, NUL-terminated (cut if longer) */
-	char insn_text[48];/* assembler text */
-	uint64_t entry;    /* va of the host */
+	char function[128]; /* host function found, NUL-terminated (cut if longer) */
+	char insn_text[48]; /* assembler text */
+	uint64_t entry;     /* va of the host */
 	uint64_t va;
 	uint64_t file_offset;
 	int64_t spdelta;
 };
 
 struct facts_field {
-	int32_t offset;  /* PS_NO_OFFSET unless reason is NONE */
+	int32_t offset; /* PS_NO_OFFSET unless reason is NONE */
 	uint8_t reason;
 	uint8_t pad[3];
 };
 
 struct facts {
-	uint32_t version;      /* FACTS_VERSION */
-	uint8_t refusal;       /* enum plan_reason; NONE = a Philotes binary we read; then all below is set, else as far as known */
+	uint32_t version; /* FACTS_VERSION */
+	uint8_t refusal;  /* enum plan_reason; NONE = Philotes: all is set, else as far as known */
 	uint8_t pie;
-	uint16_t machine;      /* EM_… */
+	uint16_t machine; /* EM_… */
 	uint32_t go_minor;
-	char go_version[48];
-	char build_mode[16];   /* "exe", "pie" */
-	char path[128];        /* main package path */
+	char go_version[48]; /* texts: printable ASCII, other bytes as '?', cut if longer */
+	char build_mode[16]; /* "exe", "pie" */
+	char path[128];      /* main package path */
 	char module_version[64];
-	char revision[48];     /* vcs.revision */
-	char service[64];      /* last element of path without "philotes-" */
-	char build_id[41];     /* lower-case hex: GNU build id, else SHA-256-free digest of the Go build id text as FNV-1a 128; never empty for Go files */
+	char revision[48]; /* vcs.revision */
+	char service[64];  /* last element of path without "philotes-" */
+	/*
+	 * What tells this content from any other, lower-case hex: the GNU build id; else a digest
+	 * (FNV-1a, 128 bits) of the Go build id's text; else, as builds can blank it, one of all
+	 * that is loaded from the file. Empty in files whose tables were not read. Whoever builds
+	 * a binary can make ids collide: together with the plan's hash it names an image.
+	 */
+	char build_id[41];
 	uint8_t pad[3];
-	uint64_t rodata_start, rodata_end; /* va of the read-only data segment(s) string literals lie in */
-	struct { uint64_t va, size, file_offset; } rodata_segment; /* how to read them back from the file */
-	uint64_t listener_va;  /* entry of pipeline.New.func1, 0 = not found */
+	/* va of the read-only data segment that string literals lie in */
+	uint64_t rodata_start, rodata_end;
+	struct {
+		uint64_t va, size, file_offset;
+	} rodata_segment;     /* how to read them back from the file */
+	uint64_t listener_va; /* entry of pipeline.New.func1, 0 = not found */
 	struct facts_site sites[PS_SITE_MAX];
-	struct facts_field fields[FACTS_MAX_FIELDS];
+	struct facts_field fields[FACTS_MAX_FIELDS]; /* as the rows of catalog_fields */
+	/* As the rows of catalog_arguments; the offset is that in the argument area. */
 	struct facts_field arguments[FACTS_MAX_ARGUMENTS];
 };
 
-/* Inspects the executable behind fd (kept open, not moved). Never fails: what is wrong is in ret_facts->refusal. */
+/*
+ * Inspects the executable behind fd (kept open, not moved): whether it is Philotes is decided by
+ * its headers and build info alone, for every new executable of a host comes by here. Never fails:
+ * what is wrong is in ret_facts->refusal.
+ */
 void facts_from_fd(int fd, struct facts *ret_facts);
 /* The same from bytes in memory: the pure core. */
 void facts_from_view(struct view file, struct facts *ret_facts);

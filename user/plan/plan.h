@@ -6,19 +6,22 @@
 #include "plan/facts.h"
 
 struct plan_options {
+	uint16_t machine; /* EM_… of the machine to attach on; 0 = the one this was built for */
 	bool family_off[PS_FAMILY_MAX];
 };
 
 struct plan {
-	struct ps_layout layout;                /* layout.image is the caller's to set */
-	uint8_t site_reason[PS_SITE_MAX];       /* enum plan_reason; NONE = attach */
-	uint8_t metric_reason[PS_METRIC_MAX];   /* NONE = will be produced */
-	unsigned int nsites;                    /* to attach */
-	uint64_t hash;                          /* of everything that decides what is loaded and attached (FNV-1a over layout and sites) */
+	struct ps_layout layout;              /* layout.image is the caller's to set */
+	uint8_t site_reason[PS_SITE_MAX];     /* enum plan_reason; NONE = attach */
+	uint8_t metric_reason[PS_METRIC_MAX]; /* NONE = will be produced */
+	unsigned int nsites;                  /* to attach */
+	uint64_t hash; /* of everything that decides what is loaded and attached (FNV-1a) */
 };
 
-/* Never fails: a refused binary gives a plan that attaches nothing, each row with the refusal as reason. */
-void plan_make(const struct facts *facts, const struct plan_options *options, struct plan *ret_plan);
+/* Never fails: a refused binary gives a plan that attaches nothing, each row with the refusal as
+ * reason. */
+void plan_make(const struct facts *facts, const struct plan_options *options,
+	       struct plan *ret_plan);
 /* Family of a site or metric, and names for people. */
 enum ps_family plan_site_family(enum ps_site_id site);
 const char *plan_site_name(enum ps_site_id site);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why an executable is refused, and why a probe or metric is not attached: label text and explanation in one table. */
+/*
+ * Why an executable is refused, and why a probe or metric is not attached: label text and
+ * explanation in one table.
+ */
 #ifndef PLAN_REASON_H
 #define PLAN_REASON_H
 
@@ -8,14 +11,18 @@
 	X(NONE, "", "nothing is wrong")                                                            \
 	X(UNREADABLE, "unreadable", "the file could not be opened or read")                        \
 	X(NOT_ELF, "not_elf", "not an ELF executable")                                             \
-	X(ELF_UNSUPPORTED, "elf_unsupported", "32-bit or big-endian, or neither x86-64 nor AArch64") \
+	X(ELF_UNSUPPORTED, "elf_unsupported",                                                      \
+	  "32-bit or big-endian, or neither x86-64 nor AArch64")                                   \
 	X(TRUNCATED, "truncated", "the file ends before its tables do")                            \
 	X(MALFORMED, "malformed", "a table contradicts itself")                                    \
 	X(PACKED, "packed", "packed by UPX: its code is not in the file; use the unpacked binary") \
 	X(NOT_GO, "not_go", "no Go build info: not a Go program")                                  \
-	X(NOT_PHILOTES, "not_philotes", "a Go program, but not of module github.com/janovincze/philotes") \
-	X(TABLES_ABSENT, "tables_absent", "Go's function table was not found: obfuscated or damaged")  \
-	X(GO_UNSUPPORTED, "go_unsupported", "built with a Go release that is too old or not known yet") \
+	X(NOT_PHILOTES, "not_philotes",                                                            \
+	  "a Go program, but not of module github.com/janovincze/philotes")                        \
+	X(TABLES_ABSENT, "tables_absent",                                                          \
+	  "Go's function table was not found: obfuscated or damaged")                              \
+	X(GO_UNSUPPORTED, "go_unsupported",                                                        \
+	  "built with a Go release that is too old or not known yet")                              \
 	X(TOO_BIG, "out_of_memory", "not enough memory to inspect it")                             \
 	X(FUNCTION_ABSENT, "function_absent", "the binary does not have this function")            \
 	X(FUNCTION_INLINED, "function_inlined", "the function is inlined at every use")            \
@@ -24,8 +31,10 @@
 	X(CALL_ABSENT, "call_absent", "the expected call is not in the function")                  \
 	X(CALL_AMBIGUOUS, "call_ambiguous", "there are more such calls than expected")             \
 	X(FRAME_UNKNOWN, "frame_unknown", "the frame size at the site is not known")               \
-	X(ARGUMENTS_UNEXPECTED, "arguments_unexpected", "the function takes other arguments than known") \
+	X(ARGUMENTS_UNEXPECTED, "arguments_unexpected",                                            \
+	  "the function takes other arguments than known")                                         \
 	X(TYPE_ABSENT, "type_absent", "the binary does not hold the type's layout")                \
+	X(TYPE_AMBIGUOUS, "type_ambiguous", "several types have this name")                        \
 	X(FIELD_ABSENT, "field_absent", "the type does not have this field")                       \
 	X(FIELD_UNEXPECTED, "field_unexpected", "the field has another type than known")           \
 	X(FAMILY_OFF, "family_off", "switched off by --no-collector")                              \
@@ -37,7 +46,7 @@ enum plan_reason {
 #define X(id, text, help) PLAN_REASON_##id,
 	PLAN_REASONS(X)
 #undef X
-	PLAN_REASON_MAX
+	    PLAN_REASON_MAX
 };
 
 /* The label text of a reason ("" for NONE) and its explanation; both static. */

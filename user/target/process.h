@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /proc tells about one process. Text there is controlled by the process: small strict parsers. */
+/* What /proc tells about one process. It controls much of that text: small strict parsers. */
 #ifndef TARGET_PROCESS_H
 #define TARGET_PROCESS_H
 
@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* An executable as the kernel names it. Under overlayfs one file shows several device numbers: not an identity of contents. */
+/*
+ * An executable as the kernel names it. Under overlayfs one file shows several device numbers: not
+ * an identity of contents.
+ */
 struct process_exe {
 	uint64_t device, inode, size;
 	int64_t mtime_ns;
@@ -22,13 +25,28 @@ struct process_stat {
 int process_stat_parse(const char *text, struct process_stat *ret_stat);
 /* Reads it. 0, -ESRCH (gone), -EBADMSG or another -errno. */
 int process_stat_read(pid_t pid, struct process_stat *ret_stat);
-/* Opens /proc/<pid>/exe itself (never its path: that may lie in another mount namespace). 0 with an owned fd and its identity; -ESRCH gone; -ENOENT kernel thread. */
+/*
+ * Opens /proc/<pid>/exe itself (never its path: that may lie in another mount namespace). 0 with an
+ * owned fd and its identity; -ESRCH gone or a zombie; -ENOENT kernel thread; or another -errno.
+ */
 int process_exe_open(pid_t pid, int *ret_fd, struct process_exe *ret_exe);
-/* Calls visit for each pid in /proc (thread-group leaders). 0, visit's first non-zero answer, or -errno. */
+/*
+ * Calls visit for each pid in /proc (thread-group leaders). 0, visit's first non-zero answer, or
+ * -errno.
+ */
 int process_for_each(int (*visit)(void *ctx, pid_t pid), void *ctx);
-/* Where the file offset 0 of the executable is mapped executable: runtime address minus file va = load bias, from /proc/<pid>/maps. va/offset are those of the executable segment. 0, -ESRCH or -ENOENT. */
-int process_load_bias(pid_t pid, const struct process_exe *exe, uint64_t segment_va, uint64_t segment_offset, uint64_t *ret_bias);
-/* Reads len bytes at addr from /proc/<pid>/mem. 0 or -errno; short reads are -EFAULT. */
+/*
+ * The load bias, run-time address minus va in the file, from /proc/<pid>/maps; segment_va and
+ * segment_offset are those of the executable segment. The mapping is known by inode number and file
+ * offset: under overlayfs and btrfs maps shows another device than fstat does, so the device only
+ * decides between two files of one inode number. 0; -ESRCH gone; -ENOENT not mapped; or -errno.
+ */
+int process_load_bias(pid_t pid, const struct process_exe *exe, uint64_t segment_va,
+		      uint64_t segment_offset, uint64_t *ret_bias);
+/*
+ * Reads len bytes at addr from /proc/<pid>/mem. 0; -EFAULT when not all of them are mapped, with
+ * ret_bytes undefined; -ESRCH gone; or -errno.
+ */
 int process_mem_read(pid_t pid, uint64_t addr, void *ret_bytes, size_t len);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes that are being observed, and those that were looked at and are none of ours. Fed by exec and exit events and
- * by a slow rescan; knows nothing of executables' contents: the caller decides what a new one is.
+ * The processes that are being observed, and those that were looked at and are none of ours. Fed by
+ * exec and exit events and by a slow rescan; knows nothing of executables' contents: the caller
+ * decides what a new one is.
  */
 #ifndef TARGET_TARGET_H
 #define TARGET_TARGET_H
@@ -10,7 +11,13 @@
 
 #include "target/process.h"
 
-enum target_state { TARGET_PENDING, TARGET_ATTACHED, TARGET_PARTIAL, TARGET_REFUSED, TARGET_STATE_MAX };
+enum target_state {
+	TARGET_PENDING,
+	TARGET_ATTACHED,
+	TARGET_PARTIAL,
+	TARGET_REFUSED,
+	TARGET_STATE_MAX
+};
 /* "pending", "attached", "partial", "refused". */
 const char *target_state_name(enum target_state state);
 
@@ -18,9 +25,10 @@ struct target {
 	pid_t pid;
 	uint64_t start_ticks;
 	enum target_state state;
-	void *image; /* the caller's: what was found in its executable; NULL while pending or refused */
+	void *image; /* the caller's: what was found in its executable; NULL while pending or
+			refused */
 	struct process_exe exe;
-	bool seen;   /* used by rescans */
+	bool seen; /* used by rescans */
 };
 
 struct target_table {
@@ -32,7 +40,8 @@ void target_table_done(struct target_table *table);
 /* The entry of pid, or NULL. Valid until the table changes. */
 struct target *target_find(struct target_table *table, pid_t pid);
 /* Adds or replaces (an exec replaces) the entry of pid, pending. 0 or -ENOMEM. */
-int target_put(struct target_table *table, pid_t pid, uint64_t start_ticks, struct target **ret_target);
+int target_put(struct target_table *table, pid_t pid, uint64_t start_ticks,
+	       struct target **ret_target);
 /* Forgets pid. */
 void target_remove(struct target_table *table, pid_t pid);
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/catalog.h"
+
+#include "binary/gotype.h"
+#include "plan/facts.h"
+#include "util/cleanup.h"
+
+#define INTERNAL          CATALOG_MODULE "/internal/"
+#define PIPELINE          INTERNAL "cdc/pipeline"
+
+#define PROCESS_EVENT     PIPELINE ".(*Pipeline).processEvent"
+#define SAVE_CHECKPOINT   PIPELINE ".(*Pipeline).saveCheckpoint"
+#define CALCULATE_BACKOFF PIPELINE ".(*Retryer).calculateBackoff"
+#define CHECK             PIPELINE ".(*BackpressureController).check"
+#define LISTENER          PIPELINE ".New.func1"
+
+const char *catalog_place_name(enum catalog_place place)
+{
+	static const char *const names[] = {"entry", "branch", "call"};
+	_Static_assert(ARRAY_LEN(names) == CATALOG_PLACE_MAX, "a place lacks its name");
+
+	return names[place];
+}
+
+#define NO_CALLEE               \
+	{                       \
+		.itab_slot = -1 \
+	}
+
+const struct catalog_site catalog_sites[PS_SITE_MAX] = {
+    [PS_SITE_CDC_STATE] =
+	{
+	    .hosts = {LISTENER},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "the pipeline changed its state",
+	},
+    [PS_SITE_CDC_CHECKPOINT] =
+	{
+	    .hosts = {SAVE_CHECKPOINT},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "checkpoint tick: tells the state to an observer that came late",
+	},
+    [PS_SITE_CDC_CHECK] =
+	{
+	    .hosts = {CHECK},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "back-pressure check: tells the state of a paused pipeline too",
+	},
+    [PS_SITE_CDC_RETRY] =
+	{
+	    .hosts = {CALCULATE_BACKOFF},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "the retryer goes on to another attempt",
+	},
+    /* Run has the call where processEventWithRetry is inlined (all optimised builds), else that one
+       has it. */
+    [PS_SITE_CDC_EVENT_END] =
+	{
+	    .hosts = {PIPELINE ".(*Pipeline).Run", PIPELINE ".(*Pipeline).processEventWithRetry"},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.pattern = PIPELINE ".(*Retryer).Execute", .itab_slot = -1},
+	    .comment = "an event is done with, retries included",
+	},
+    [PS_SITE_CDC_EVENT] =
+	{
+	    .hosts = {PROCESS_EVENT},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "an attempt to process an event begins",
+	},
+};
+
+/* Row numbers of catalog_fields. */
+enum field {
+	G_GOID,
+	G_STACK_HI,
+	EVENT_TIMESTAMP,
+	EVENT_SCHEMA,
+	EVENT_TABLE,
+	EVENT_OPERATION,
+	PIPELINE_SOURCE,
+	PIPELINE_STATE_MACHINE,
+	READER_NAME,
+	STATE_MACHINE_STATE,
+	STATE_MACHINE_LISTENERS,
+	CONTROLLER_STATE_MACHINE,
+	FIELD_MAX
+};
+
+#define TO(member) .layout_offset = offsetof(struct ps_layout, member)
+
+const struct catalog_field catalog_fields[] = {
+    [G_GOID] = {"runtime", "g", "goid", CATALOG_KIND_WORD, TO(g_goid)},
+    [G_STACK_HI] = {"runtime", "g", "stack.hi", CATALOG_KIND_WORD, TO(g_stack_hi)},
+    [EVENT_TIMESTAMP] = {INTERNAL "cdc", "Event", "Timestamp", GOKIND_STRUCT, TO(event_timestamp),
+			 .type_name = "time.Time"},
+    [EVENT_SCHEMA] = {INTERNAL "cdc", "Event", "Schema", GOKIND_STRING, TO(event_schema)},
+    [EVENT_TABLE] = {INTERNAL "cdc", "Event", "Table", GOKIND_STRING, TO(event_table)},
+    [EVENT_OPERATION] = {INTERNAL "cdc", "Event", "Operation", GOKIND_STRING, TO(event_operation)},
+    [PIPELINE_SOURCE] = {PIPELINE, "Pipeline", "source", GOKIND_INTERFACE, TO(pipeline_source),
+			 .type_name = "source.Source"},
+    [PIPELINE_STATE_MACHINE] = {PIPELINE, "Pipeline", "stateMachine", GOKIND_POINTER,
+				TO(pipeline_state_machine), .type_name = "*pipeline.StateMachine"},
+    [READER_NAME] = {INTERNAL "cdc/source/postgres", "Reader", "config.Config.Name", GOKIND_STRING,
+		     TO(reader_name)},
+    [STATE_MACHINE_STATE] = {PIPELINE, "StateMachine", "state", CATALOG_KIND_WORD,
+			     TO(state_machine_state), .type_name = "pipeline.State"},
+    [STATE_MACHINE_LISTENERS] = {PIPELINE, "StateMachine", "listeners", GOKIND_SLICE,
+				 TO(state_machine_listeners)},
+    [CONTROLLER_STATE_MACHINE] = {PIPELINE, "BackpressureController", "stateMachine",
+				  GOKIND_POINTER, TO(controller_state_machine),
+				  .type_name = "*pipeline.StateMachine"},
+};
+const unsigned int catalog_nfields = ARRAY_LEN(catalog_fields);
+_Static_assert(ARRAY_LEN(catalog_fields) == FIELD_MAX, "a field lacks its row");
+_Static_assert(FIELD_MAX <= FACTS_MAX_FIELDS && FIELD_MAX <= 64, "facts or masks are too small");
+
+#define RECEIVER(function, of)                                                          \
+	{                                                                               \
+		.host = (function), .argument = 0, .reg = 0, .layout_offset = SIZE_MAX, \
+		.site = PS_SITE_##of                                                    \
+	}
+
+const struct catalog_argument catalog_arguments[] = {
+    RECEIVER(PROCESS_EVENT, CDC_EVENT),
+    /* Receiver, context, event: too many words for registers on both architectures. */
+    {.host = PROCESS_EVENT,
+     .argument = 2,
+     .on_stack = true,
+     TO(process_event_slot),
+     .site = PS_SITE_CDC_EVENT},
+    RECEIVER(CALCULATE_BACKOFF, CDC_RETRY),
+    RECEIVER(SAVE_CHECKPOINT, CDC_CHECKPOINT),
+    RECEIVER(CHECK, CDC_CHECK),
+    /* from, to */
+    {.host = LISTENER,
+     .argument = 0,
+     .reg = 0,
+     .layout_offset = SIZE_MAX,
+     .site = PS_SITE_CDC_STATE},
+    {.host = LISTENER,
+     .argument = 1,
+     .reg = 1,
+     .layout_offset = SIZE_MAX,
+     .site = PS_SITE_CDC_STATE},
+};
+const unsigned int catalog_narguments = ARRAY_LEN(catalog_arguments);
+_Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are too small");
+
+#define FIELD(id)        (1ULL << (id))
+#define SITE(id)         (1U << PS_SITE_##id)
+
+#define GOROUTINE_FIELDS (FIELD(G_GOID) | FIELD(G_STACK_HI))
+#define SOURCE_FIELDS    (FIELD(PIPELINE_SOURCE) | FIELD(READER_NAME))
+#define EVENT_FIELDS \
+	(FIELD(EVENT_TIMESTAMP) | FIELD(EVENT_SCHEMA) | FIELD(EVENT_TABLE) | FIELD(EVENT_OPERATION))
+
+/*
+ * cdc_event also reports the state to an observer that came late: that part has the state machine's
+ * fields when they are there and is left out when they are not, so they are not needed.
+ */
+const uint64_t catalog_site_fields[PS_SITE_MAX] = {
+    [PS_SITE_CDC_STATE] = SOURCE_FIELDS,
+    [PS_SITE_CDC_CHECKPOINT] =
+	SOURCE_FIELDS | FIELD(PIPELINE_STATE_MACHINE) | FIELD(STATE_MACHINE_STATE),
+    [PS_SITE_CDC_CHECK] = SOURCE_FIELDS | FIELD(CONTROLLER_STATE_MACHINE) |
+			  FIELD(STATE_MACHINE_STATE) | FIELD(STATE_MACHINE_LISTENERS),
+    [PS_SITE_CDC_RETRY] = GOROUTINE_FIELDS,
+    [PS_SITE_CDC_EVENT_END] = GOROUTINE_FIELDS,
+    [PS_SITE_CDC_EVENT] = GOROUTINE_FIELDS | SOURCE_FIELDS | EVENT_FIELDS,
+};
+
+const uint32_t catalog_site_hosts[PS_SITE_MAX] = {
+    /* state machine -> listener -> pipeline: the listener is known by its code address. */
+    [PS_SITE_CDC_CHECK] = SITE(CDC_STATE),
+};
+
+#define EVENT_METRIC                                                             \
+	{                                                                        \
+		.sites = SITE(CDC_EVENT), .fields = SOURCE_FIELDS | EVENT_FIELDS \
+	}
+
+const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
+    [PS_METRIC_CDC_EVENTS] = EVENT_METRIC,
+    [PS_METRIC_CDC_LAG] = EVENT_METRIC,
+    [PS_METRIC_CDC_EVENT_LAG] = EVENT_METRIC,
+    [PS_METRIC_CDC_LAST_EVENT] = EVENT_METRIC,
+    [PS_METRIC_CDC_EVENT_DURATION] = {.sites =
+					  SITE(CDC_EVENT) | SITE(CDC_EVENT_END) | SITE(CDC_RETRY),
+				      .fields = GOROUTINE_FIELDS | SOURCE_FIELDS},
+    /* Checkpoint, check and event only help a late observer: without them the state comes later. */
+    [PS_METRIC_CDC_STATE] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
+};
