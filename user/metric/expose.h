@@ -6,10 +6,12 @@
 #include "metric/input.h"
 #include "util/strbuf.h"
 
-/* Writes the Prometheus text format 0.0.4. 0 or -ENOMEM. */
+#define METRIC_SELF "philoscope" /* the prefix of the observer's own metrics */
+
+/* Appends the Prometheus text format 0.0.4 to out. Several threads may do so at once. 0 or -ENOMEM. */
 int metric_expose(const struct metric_input *input, const struct metric_options *options, struct strbuf *out);
 
-/* Writes docs/METRICS.md from the same table. 0 or -ENOMEM. */
+/* Appends docs/METRICS.md, made from the same table. 0 or -ENOMEM. */
 int metric_document(struct strbuf *out);
 
 #endif

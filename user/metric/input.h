@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the metric stage is given: a snapshot, whose processes they are, and what the observer knows of itself. Borrowed, read only. */
+/*
+ * What the metric stage is given: a snapshot, whose processes they are, and what the observer knows of itself. Borrowed, read
+ * only. Texts may be any bytes: they are made valid labels when written. Records of a process that is not in `processes`
+ * are not shown. Identities with equal labels are one.
+ */
 #ifndef METRIC_INPUT_H
 #define METRIC_INPUT_H
 
@@ -49,12 +53,16 @@ struct metric_input {
 	const struct metric_probe_info *infos;
 	size_t ninfos;
 	const char *version, *revision, *compiler, *libbpf_version;
-	const char *backend; /* "uprobe_multi" or "perf_event" */
+	const char *backend; /* "uprobe_multi" or "perf_event"; not shown yet */
 };
 
+struct metric_admission;
+
 struct metric_options {
-	const char *namespace_name; /* "philotes" */
-	uint32_t max_series;        /* per identity and metric; beyond: _overflow */
+	const char *namespace_name; /* "philotes"; a valid metric name */
+	uint32_t max_series;        /* per identity and metric; beyond: _overflow. 0 = no bound */
+	/* Keeps series from moving into _overflow between expositions (metric/admission.h); NULL = the first in order stay. */
+	struct metric_admission *admission;
 };
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "ps_types.h"
+#include "util/arena.h"
 
 /* A label as the kernel stored it, static text already looked up. */
 struct snapshot_label {
@@ -30,12 +31,13 @@ struct snapshot_rows {
 	size_t n;
 };
 
+/* snapshot.processes is in order of snapshot_process_compare. */
 struct snapshot_process {
 	struct ps_process process;
 	struct ps_process_info info;
 };
 
-/* Use of one map, for philoscope_map_entries and _capacity. */
+/* Use of one map, for philoscope_map_entries and philoscope_map_capacity. */
 struct snapshot_usage {
 	const char *map; /* static name */
 	uint32_t entries, capacity;
@@ -49,15 +51,22 @@ struct snapshot {
 	uint64_t drops[PS_DROP_MAX];
 	struct snapshot_usage usages[SNAPSHOT_MAX_USAGES];
 	size_t nusages;
-	void *arena; /* owned: raw keys and values the rows point into */
-	size_t narena;
+	struct arena arena; /* owned: raw keys and values the rows point into */
 };
 
-/* Where the numbers lie: fds of the maps (not owned), and how static strings are resolved. */
+/* A map of which only the use is wanted. */
+struct snapshot_counted {
+	const char *map; /* static name */
+	int fd;
+};
+
+/* Where the numbers lie: fds of the maps (not owned; -1 = no such map), and how static strings are resolved. */
 struct snapshot_source {
 	int map_fd[SNAPSHOT_KIND_MAX];      /* short keys */
 	int map_long_fd[SNAPSHOT_KIND_MAX]; /* long keys */
 	int processes_fd, drops_fd;
+	const struct snapshot_counted *counted; /* further maps, e.g. the goroutines; may be NULL */
+	size_t ncounted;
 	/*
 	 * Text of len bytes at va in the read-only data of image number `image`: copies it to ret_text. 0 or -errno (the
 	 * label becomes UNREADABLE).
@@ -66,8 +75,18 @@ struct snapshot_source {
 	void *ctx;
 };
 
-/* Takes a snapshot. 0 with an owned *ret_snapshot, -ENOMEM, or what the kernel said. */
+/*
+ * Takes a snapshot. 0 with an owned *ret_snapshot; -ENOMEM; -EINVAL when a map's keys or values have another size than
+ * ps_types.h says; or what the kernel said. Safe in several threads at once as far as static_text is.
+ */
 int snapshot_take(const struct snapshot_source *source, struct snapshot **ret_snapshot);
 void snapshot_free(struct snapshot *snapshot);
+DEFINE_CLEANUP(struct snapshot *, snapshot_free)
+
+/* Order of processes: by pid, start time, exec id. */
+int snapshot_process_compare(const struct ps_process *a, const struct ps_process *b);
+/* What the kernel knows of a process; NULL = nothing. */
+const struct snapshot_process *snapshot_find_process(const struct snapshot *snapshot,
+						     const struct ps_process *process);
 
 #endif

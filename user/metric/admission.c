@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A set of 64-bit hashes with linear probing. Two series with the same hash would do no harm but one: that a full identity
+ * shows one series more.
+ */
+#include "metric/admission.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+
+#define FIRST_SLOTS 256
+
+struct slot {
+	uint64_t hash; /* 0 = free */
+	bool met;      /* in this exposition */
+};
+
+struct metric_admission {
+	pthread_mutex_t lock;
+	struct slot *slots; /* owned */
+	size_t nslots;	    /* a power of two */
+	size_t used, nmet;
+};
+
+int metric_admission_new(struct metric_admission **ret_admission)
+{
+	struct metric_admission *admission = calloc(1, sizeof(*admission));
+
+	if (!admission)
+		return -ENOMEM;
+	admission->nslots = FIRST_SLOTS;
+	admission->slots = calloc(admission->nslots, sizeof(*admission->slots));
+	if (!admission->slots) {
+		free(admission);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&admission->lock, NULL);
+	*ret_admission = admission;
+	return 0;
+}
+
+void metric_admission_free(struct metric_admission *admission)
+{
+	if (!admission)
+		return;
+	pthread_mutex_destroy(&admission->lock);
+	free(admission->slots);
+	free(admission);
+}
+
+/* FNV-1a over the metric and the labels; never 0. */
+static uint64_t hash_series(size_t row, const char *text, size_t len)
+{
+	uint64_t hash = (0xcbf29ce484222325ULL ^ row) * 0x100000001b3ULL;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3ULL;
+	return hash ? hash : 1;
+}
+
+/* The slot of hash, or the free one where it belongs. */
+static struct slot *find_slot(struct slot *slots, size_t nslots, uint64_t hash)
+{
+	size_t i = (hash ^ hash >> 32) & (nslots - 1);
+
+	while (slots[i].hash && slots[i].hash != hash)
+		i = (i + 1) & (nslots - 1);
+	return &slots[i];
+}
+
+/* Moves the slots (only those met, if met_only) to another table. 0, or -ENOMEM: then nothing has changed. */
+static int rebuild(struct metric_admission *admission, size_t nslots, bool met_only)
+{
+	struct slot *slots = calloc(nslots, sizeof(*slots));
+	size_t used = 0;
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < admission->nslots; i++) {
+		const struct slot *slot = &admission->slots[i];
+
+		if (!slot->hash || (met_only && !slot->met))
+			continue;
+		*find_slot(slots, nslots, slot->hash) = *slot;
+		used++;
+	}
+	free(admission->slots);
+	admission->slots = slots;
+	admission->nslots = nslots;
+	admission->used = used;
+	return 0;
+}
+
+void metric_admission_begin(struct metric_admission *admission)
+{
+	pthread_mutex_lock(&admission->lock);
+	for (size_t i = 0; i < admission->nslots; i++)
+		admission->slots[i].met = false;
+	admission->nmet = 0;
+}
+
+void metric_admission_end(struct metric_admission *admission)
+{
+	/* Without memory for it, forgetting waits for the next exposition. */
+	if (admission->nmet < admission->used)
+		(void)rebuild(admission, admission->nslots, true);
+	pthread_mutex_unlock(&admission->lock);
+}
+
+bool metric_admission_knows(const struct metric_admission *admission, size_t row, const char *text,
+			    size_t len)
+{
+	uint64_t hash = hash_series(row, text, len);
+
+	return find_slot(admission->slots, admission->nslots, hash)->hash == hash;
+}
+
+int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
+			 size_t len)
+{
+	uint64_t hash = hash_series(row, text, len);
+	struct slot *slot;
+
+	if (2 * admission->used >= admission->nslots) {
+		int r = rebuild(admission, 2 * admission->nslots, false);
+
+		if (r < 0)
+			return r;
+	}
+	slot = find_slot(admission->slots, admission->nslots, hash);
+	admission->used += !slot->hash;
+	admission->nmet += !slot->met;
+	*slot = (struct slot){.hash = hash, .met = true};
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Remembers which series have been shown, so that an identity with too many keeps those it has: a series that moved into
+ * _overflow between two scrapes would be a counter that goes down. Forgets series that no longer exist.
+ */
+#ifndef METRIC_ADMISSION_H
+#define METRIC_ADMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "util/cleanup.h"
+
+struct metric_admission;
+
+/* 0 with an owned *ret_admission, or -ENOMEM. */
+int metric_admission_new(struct metric_admission **ret_admission);
+void metric_admission_free(struct metric_admission *admission);
+DEFINE_CLEANUP(struct metric_admission *, metric_admission_free)
+
+/* Around one exposition: other threads wait in begin until end, which forgets all that was not met in between. */
+void metric_admission_begin(struct metric_admission *admission);
+void metric_admission_end(struct metric_admission *admission);
+/* Whether the series was shown before: row is the metric's index, text its labels. */
+bool metric_admission_knows(const struct metric_admission *admission, size_t row, const char *text,
+			    size_t len);
+/* Remembers that it is shown now. 0 or -ENOMEM. */
+int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
+			 size_t len);
+
+#endif

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The Prometheus text format 0.0.4. A family is
+ *
+ *   # HELP <name> <text>                          \ and newline escaped
+ *   # TYPE <name> counter|gauge|histogram
+ *   <name>{<label>="<value>",...} <number>        one line per series; \, " and newline escaped in values
+ *
+ * and nothing of another family stands between its lines. A histogram's series is <name>_bucket with a last label le (the upper
+ * bound, inclusive; counts are cumulative; the last is +Inf), then <name>_sum and <name>_count, which equals +Inf. A family
+ * without series is left out. Source: prometheus.io/docs/instrumenting/exposition_formats.
+ */
+#include "metric/expose.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "metric/admission.h"
+#include "metric/point.h"
+#include "metric/series.h"
+
+struct exposing {
+	const struct metric_input *input;
+	const struct metric_options *options;
+	struct strbuf *out;
+	struct arena arena;
+	struct metric_owners owners;
+	struct metric_points points[METRIC_RECORD_MAX];
+	/* The metric that is being written. */
+	const struct metric_row *row;
+	const struct metric_record_info *record;
+	struct strbuf name;   /* whole */
+	struct strbuf labels; /* of the series, without braces */
+	bool headed;	      /* HELP and TYPE are written */
+	int error;
+};
+
+/* The points of one identity: [begin, end) of the record's. */
+struct run {
+	const struct metric_point *begin, *end;
+};
+
+static void exposing_done(struct exposing *exposing)
+{
+	arena_done(&exposing->arena);
+	strbuf_done(&exposing->name);
+	strbuf_done(&exposing->labels);
+}
+
+static void write_head(struct exposing *exposing)
+{
+	if (exposing->headed)
+		return;
+	strbuf_addf(exposing->out, "# HELP %s %s\n# TYPE %s %s\n", exposing->name.data,
+		    exposing->row->help, exposing->name.data,
+		    metric_type_name(exposing->row->type));
+	exposing->headed = true;
+}
+
+/* The beginning of a line up to the number; le = NULL for all but buckets. */
+static void write_key(struct exposing *exposing, const char *suffix, const struct strbuf *le)
+{
+	struct strbuf *out = exposing->out;
+
+	strbuf_add(out, exposing->name.data, exposing->name.len);
+	strbuf_addstr(out, suffix);
+	if (exposing->labels.len || le) {
+		strbuf_addch(out, '{');
+		strbuf_add(out, exposing->labels.data, exposing->labels.len);
+		if (le)
+			strbuf_add(out, le->data, le->len);
+		strbuf_addch(out, '}');
+	}
+	strbuf_addch(out, ' ');
+}
+
+static void write_line(struct exposing *exposing, const char *suffix, const struct strbuf *le,
+		       enum metric_format format, uint64_t value)
+{
+	write_key(exposing, suffix, le);
+	metric_value_write(exposing->out, format, value);
+	strbuf_addch(exposing->out, '\n');
+}
+
+/* The count is that of the buckets: they are copied while they move, and must agree with each other. */
+static void write_histogram(struct exposing *exposing, const struct metric_series *series)
+{
+	const struct metric_row *row = exposing->row;
+	_cleanup_strbuf_ struct strbuf le = {0};
+	uint64_t count = 0;
+
+	for (size_t i = 0; i <= row->bounds->n; i++) {
+		count += series->buckets[i];
+		strbuf_reset(&le);
+		strbuf_addstr(&le, exposing->labels.len ? ",le=\"" : "le=\"");
+		if (i < row->bounds->n)
+			metric_value_write(&le, row->format, row->bounds->bounds[i]);
+		else
+			strbuf_addstr(&le, "+Inf");
+		strbuf_addch(&le, '"');
+		write_line(exposing, "_bucket", &le, METRIC_UNSIGNED, count);
+	}
+	write_line(exposing, "_sum", NULL, row->format, series->value);
+	write_line(exposing, "_count", NULL, METRIC_UNSIGNED, count);
+	if (le.error)
+		exposing->error = le.error;
+}
+
+static void write_series(struct exposing *exposing, const struct metric_series *series)
+{
+	write_head(exposing);
+	if (exposing->row->bounds)
+		write_histogram(exposing, series);
+	else
+		write_line(exposing, "", NULL, exposing->row->format, series->value);
+}
+
+static void make_labels(struct exposing *exposing, uint32_t identity,
+			const struct metric_text *labels)
+{
+	unsigned int count = 0;
+
+	strbuf_reset(&exposing->labels);
+	if (exposing->row->prefix == METRIC_PREFIX_TARGET) {
+		const struct metric_text *text = &exposing->owners.identities[identity];
+
+		strbuf_add(&exposing->labels, text->text, text->len);
+		count = text->len > 0;
+	}
+	for (unsigned int i = 0; i < exposing->row->nlabels; i++)
+		metric_label_write(&exposing->labels, exposing->record->labels[i], &labels[i],
+				   &count);
+}
+
+/* Merges the points from `begin` on that have its labels. Answers the first one behind them. */
+static const struct metric_point *merge_points(const struct metric_row *row,
+					       const struct metric_point *begin,
+					       const struct metric_point *end,
+					       struct metric_series *ret_series)
+{
+	const struct metric_point *point = begin;
+
+	*ret_series = (struct metric_series){.set = false};
+	for (; point < end && metric_point_compare_labels(begin, point, row->nlabels) == 0; point++)
+		if (metric_series_wants(row, point))
+			metric_series_add(ret_series, row, point);
+	return point;
+}
+
+static size_t row_index(const struct exposing *exposing)
+{
+	return (size_t)(exposing->row - metric_table);
+}
+
+/* Whether the series whose labels have just been made was shown before. */
+static bool is_known(const struct exposing *exposing)
+{
+	struct metric_admission *admission = exposing->options->admission;
+
+	return admission && metric_admission_knows(admission, row_index(exposing),
+						   exposing->labels.data, exposing->labels.len);
+}
+
+/* How many new series an identity may show: all that the known ones leave. */
+static size_t count_room(struct exposing *exposing, struct run run)
+{
+	const struct metric_row *row = exposing->row;
+	size_t n = 0, known = 0, max = exposing->options->max_series;
+	struct metric_series series;
+
+	if (!max || row->prefix != METRIC_PREFIX_TARGET)
+		return SIZE_MAX;
+	for (const struct metric_point *next, *point = run.begin; point < run.end; point = next) {
+		next = merge_points(row, point, run.end, &series);
+		n += series.set;
+	}
+	if (n <= max)
+		return max;
+	for (const struct metric_point *next, *point = run.begin; point < run.end; point = next) {
+		next = merge_points(row, point, run.end, &series);
+		make_labels(exposing, point->identity, point->labels);
+		known += series.set && is_known(exposing);
+	}
+	return known < max ? max - known : 0;
+}
+
+/* A target's own label set may read like the series that stands for all others: they are one then. */
+static bool reads_overflow(const struct metric_row *row, const struct metric_point *point)
+{
+	static const struct metric_text overflow = {METRIC_OVERFLOW, sizeof(METRIC_OVERFLOW) - 1};
+
+	for (unsigned int i = 0; i < row->nlabels; i++)
+		if (metric_text_compare(&point->labels[i], &overflow) != 0)
+			return false;
+	return row->nlabels > 0 && row->prefix == METRIC_PREFIX_TARGET;
+}
+
+/* Whether the series whose labels have just been made gets lines of its own. */
+static bool admit(struct exposing *exposing, const struct metric_point *point, size_t *room)
+{
+	struct metric_admission *admission = exposing->options->admission;
+
+	if (reads_overflow(exposing->row, point))
+		return false;
+	if (!is_known(exposing)) {
+		if (!*room)
+			return false;
+		--*room;
+	}
+	if (admission && exposing->row->prefix == METRIC_PREFIX_TARGET)
+		exposing->error =
+		    metric_admission_add(admission, row_index(exposing), exposing->labels.data,
+					 exposing->labels.len);
+	return true;
+}
+
+static void write_overflow(struct exposing *exposing, uint32_t identity,
+			   const struct metric_series *series)
+{
+	struct metric_text labels[METRIC_MAX_LABELS];
+
+	for (unsigned int i = 0; i < METRIC_MAX_LABELS; i++)
+		labels[i] = (struct metric_text){METRIC_OVERFLOW, strlen(METRIC_OVERFLOW)};
+	make_labels(exposing, identity, labels);
+	write_series(exposing, series);
+}
+
+static void write_run(struct exposing *exposing, struct run run)
+{
+	size_t room = count_room(exposing, run);
+	struct metric_series series, overflow = {.set = false};
+
+	for (const struct metric_point *next, *point = run.begin; point < run.end && !exposing->error;
+	     point = next) {
+		next = merge_points(exposing->row, point, run.end, &series);
+		if (!series.set)
+			continue;
+		make_labels(exposing, point->identity, point->labels);
+		if (admit(exposing, point, &room))
+			write_series(exposing, &series);
+		else
+			metric_series_merge(&overflow, exposing->row, &series);
+	}
+	if (overflow.set)
+		write_overflow(exposing, run.begin->identity, &overflow);
+}
+
+static void write_family(struct exposing *exposing, const struct metric_row *row)
+{
+	const struct metric_points *points = &exposing->points[row->record];
+	const struct metric_point *end = points->points + points->n;
+	struct run run;
+
+	exposing->row = row;
+	exposing->record = &metric_records[row->record];
+	exposing->headed = false;
+	strbuf_reset(&exposing->name);
+	strbuf_addf(&exposing->name, "%s_%s",
+		    row->prefix == METRIC_PREFIX_SELF ? METRIC_SELF
+						      : exposing->options->namespace_name,
+		    row->name);
+	for (run.begin = points->points; run.begin < end && !exposing->error; run.begin = run.end) {
+		run.end = run.begin;
+		while (run.end < end && run.end->identity == run.begin->identity)
+			run.end++;
+		write_run(exposing, run);
+	}
+}
+
+static int make_points(struct exposing *exposing)
+{
+	int r = metric_owners_make(&exposing->arena, exposing->input, &exposing->owners);
+
+	for (int record = 0; record < METRIC_RECORD_MAX && r == 0; record++)
+		r = metric_points_make(&exposing->arena, exposing->input, &exposing->owners,
+				       (enum metric_record)record, &exposing->points[record]);
+	return r;
+}
+
+int metric_expose(const struct metric_input *input, const struct metric_options *options,
+		  struct strbuf *out)
+{
+	_cleanup_(exposing_done) struct exposing exposing = {
+	    .input = input, .options = options, .out = out};
+	int r = make_points(&exposing);
+
+	if (r < 0)
+		return r;
+	if (options->admission)
+		metric_admission_begin(options->admission);
+	for (size_t i = 0; i < metric_table_len; i++)
+		write_family(&exposing, &metric_table[i]);
+	if (options->admission)
+		metric_admission_end(options->admission);
+	if (exposing.error || exposing.name.error || exposing.labels.error)
+		return -ENOMEM;
+	return out->error;
+}

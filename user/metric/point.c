@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metric/point.h"
+
+#include <errno.h>
+
+/* Where points are being made. */
+struct making {
+	struct arena *arena;
+	const struct metric_input *input;
+	const struct metric_owners *owners;
+	const struct metric_record_info *record;
+};
+
+int metric_point_compare_labels(const struct metric_point *a, const struct metric_point *b,
+				unsigned int nlabels)
+{
+	int order = 0;
+
+	for (unsigned int i = 0; i < nlabels && order == 0; i++)
+		order = metric_text_compare(&a->labels[i], &b->labels[i]);
+	return order;
+}
+
+static int compare_points(const void *a, const void *b)
+{
+	const struct metric_point *left = a, *right = b;
+
+	if (left->identity != right->identity)
+		return left->identity < right->identity ? -1 : 1;
+	return metric_point_compare_labels(left, right, METRIC_MAX_LABELS);
+}
+
+static const struct metric_owner *find_owner(const struct metric_owners *owners,
+					     const struct ps_process *process)
+{
+	size_t low = 0, high = owners->nowners;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = snapshot_process_compare(process, &owners->owners[middle].process);
+
+		if (order == 0)
+			return &owners->owners[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static int target_labels(const struct making *making, const struct snapshot_row *row,
+			 struct metric_text *ret_labels)
+{
+	const struct metric_record_info *record = making->record;
+
+	for (unsigned int i = 0; i < METRIC_MAX_LABELS && record->labels[i]; i++) {
+		const uint8_t *parts = record->parts[i];
+		int r = metric_text_from_parts(
+		    making->arena, &row->labels[parts[0]],
+		    parts[1] == METRIC_NO_PART ? NULL : &row->labels[parts[1]], &ret_labels[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int make_target_points(const struct making *making, struct metric_points *points)
+{
+	const struct snapshot_rows *rows = &making->input->snapshot->rows[making->record->kind];
+
+	points->points = arena_alloc_array(making->arena, rows->n, sizeof(*points->points));
+	if (!points->points)
+		return -ENOMEM;
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct snapshot_row *row = &rows->rows[i];
+		const struct metric_owner *owner = find_owner(making->owners, &row->process);
+		struct metric_point *point = &points->points[points->n];
+		int r;
+
+		if (!owner)
+			continue;
+		r = target_labels(making, row, point->labels);
+		if (r < 0)
+			return r;
+		point->identity = owner->identity;
+		point->alive = owner->alive;
+		point->value = row->value;
+		points->n++;
+	}
+	return 0;
+}
+
+static int make_own_point(const struct making *making, const struct metric_own *row,
+			  struct metric_point *ret_point)
+{
+	uint64_t *values = arena_alloc(making->arena, sizeof(row->values));
+
+	if (!values)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < ARRAY_LEN(row->values); i++)
+		values[i] = row->values[i];
+	for (unsigned int i = 0; i < METRIC_MAX_LABELS; i++) {
+		int r =
+		    metric_text_from_str(making->arena, row->labels[i], &ret_point->labels[i]);
+
+		if (r < 0)
+			return r;
+	}
+	ret_point->alive = true;
+	ret_point->value = (const uint8_t *)values;
+	return 0;
+}
+
+static int make_own_points(const struct making *making, struct metric_points *points)
+{
+	struct metric_own row;
+	size_t n = 0;
+
+	while (making->record->own(making->input, n, &row))
+		n++;
+	points->points = arena_alloc_array(making->arena, n, sizeof(*points->points));
+	if (!points->points)
+		return -ENOMEM;
+	for (; points->n < n; points->n++) {
+		int r;
+
+		making->record->own(making->input, points->n, &row);
+		r = make_own_point(making, &row, &points->points[points->n]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int metric_points_make(struct arena *arena, const struct metric_input *input,
+		       const struct metric_owners *owners, enum metric_record record,
+		       struct metric_points *ret_points)
+{
+	struct making making = {arena, input, owners, &metric_records[record]};
+	struct metric_points points = {.n = 0};
+	int r = making.record->own ? make_own_points(&making, &points)
+				   : make_target_points(&making, &points);
+
+	if (r < 0)
+		return r;
+	qsort(points.points, points.n, sizeof(*points.points), compare_points);
+	*ret_points = points;
+	return 0;
+}

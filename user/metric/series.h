@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One metric's series: records with equal labels merged into one value. */
+#ifndef METRIC_SERIES_H
+#define METRIC_SERIES_H
+
+#include "metric/point.h"
+
+/* The value of a series. */
+struct metric_series {
+	uint64_t value; /* in the row's format; of a histogram: its sum */
+	uint64_t at_ns; /* of a value by moment */
+	bool set;	/* at least one record has been merged */
+	uint64_t buckets[METRIC_MAX_BUCKETS]; /* of a histogram, not cumulative */
+};
+
+/* True when this record has a number for this metric. */
+bool metric_series_wants(const struct metric_row *row, const struct metric_point *point);
+/* Merges a record that is wanted, or another series, into series. */
+void metric_series_add(struct metric_series *series, const struct metric_row *row,
+		       const struct metric_point *point);
+void metric_series_merge(struct metric_series *series, const struct metric_row *row,
+			 const struct metric_series *other);
+
+#endif

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metric/table.h"
+
+#include "metric/input.h"
+#include "util/cleanup.h"
+
+static const char *const type_names[] = {"counter", "gauge", "histogram"};
+_Static_assert(ARRAY_LEN(type_names) == METRIC_TYPE_MAX, "a type lacks its name");
+
+const char *metric_type_name(enum metric_type type)
+{
+	return type_names[type];
+}
+
+/* Bounds, shared with the kernel side. */
+#define BOUND(bound) bound,
+#define BOUNDS(name, list)                                                                         \
+	static const uint64_t name##_list[] = {list(BOUND)};                                       \
+	_Static_assert(ARRAY_LEN(name##_list) < METRIC_MAX_BUCKETS, #name " has too many");        \
+	static const struct metric_bounds name = {name##_list, ARRAY_LEN(name##_list)}
+
+BOUNDS(event_lag_bounds, PS_EVENT_LAG_BOUNDS);
+BOUNDS(event_duration_bounds, PS_EVENT_DURATION_BOUNDS);
+
+/* The observer's own numbers, row by row. */
+
+static bool own_build(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	if (i > 0)
+		return false;
+	*ret_row = (struct metric_own){
+	    {input->version, input->revision, input->compiler, input->libbpf_version}, {1}};
+	return true;
+}
+
+static bool own_targets(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	if (i >= input->ntargets)
+		return false;
+	*ret_row = (struct metric_own){{input->targets[i].service, input->targets[i].state},
+				       {input->targets[i].count}};
+	return true;
+}
+
+static bool own_infos(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	const struct metric_probe_info *info;
+
+	if (i >= input->ninfos)
+		return false;
+	info = &input->infos[i];
+	*ret_row = (struct metric_own){
+	    {info->service, info->binary, info->family, info->metric, info->state, info->reason},
+	    {1}};
+	return true;
+}
+
+static bool own_sites(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	const struct metric_probe_sites *sites;
+
+	if (i >= input->nsites)
+		return false;
+	sites = &input->sites[i];
+	*ret_row =
+	    (struct metric_own){{sites->service, sites->family, sites->state}, {sites->count}};
+	return true;
+}
+
+static bool own_drops(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+#define X(id, text, help) text,
+	static const char *const reasons[PS_DROP_MAX] = {PS_DROP_REASONS(X)};
+#undef X
+
+	if (i >= PS_DROP_MAX)
+		return false;
+	*ret_row = (struct metric_own){{reasons[i]}, {input->snapshot->drops[i]}};
+	return true;
+}
+
+static bool own_maps(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	const struct snapshot_usage *usage;
+
+	if (i >= input->snapshot->nusages)
+		return false;
+	usage = &input->snapshot->usages[i];
+	*ret_row = (struct metric_own){{usage->map}, {usage->entries, usage->capacity}};
+	return true;
+}
+
+#define ONE(label) {PS_LABEL_##label, METRIC_NO_PART}
+
+const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
+    [METRIC_RECORD_TABLES] = {.labels = {"source", "table", "operation"},
+			      .kind = SNAPSHOT_TABLES,
+			      .parts = {ONE(SOURCE),
+					{PS_LABEL_SCHEMA, PS_LABEL_TABLE},
+					ONE(OPERATION)}},
+    [METRIC_RECORD_SOURCES] = {.labels = {"source"},
+			       .kind = SNAPSHOT_SOURCES,
+			       .parts = {ONE(SOURCE)}},
+    [METRIC_RECORD_STATES] = {.labels = {"source"},
+			      .kind = SNAPSHOT_STATES,
+			      .parts = {ONE(SOURCE)}},
+    [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
+			     .own = own_build},
+    [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = own_targets},
+    [METRIC_RECORD_INFOS] = {.labels = {"service", "binary", "family", "metric", "state", "reason"},
+			     .own = own_infos},
+    [METRIC_RECORD_SITES] = {.labels = {"service", "family", "state"}, .own = own_sites},
+    [METRIC_RECORD_DROPS] = {.labels = {"reason"}, .own = own_drops},
+    [METRIC_RECORD_MAPS] = {.labels = {"map"}, .own = own_maps},
+};
+
+/* Name and family of a target metric are those of ps_metrics.h. */
+#define X(id, name, family)                                                                        \
+	static const char name_##id[] = name;                                                      \
+	enum { family_##id = PS_FAMILY_##family };
+PS_METRICS(X)
+#undef X
+#define TARGET(id)                                                                                 \
+	.prefix = METRIC_PREFIX_TARGET, .name = name_##id, .family = (enum ps_family)family_##id
+
+#define OWN_VALUE(i) ((i) * sizeof(uint64_t)) /* in metric_own.values */
+#define SELF(own_name) .prefix = METRIC_PREFIX_SELF, .name = own_name
+
+/* The merging rules are the contract's: counters and histograms add up, gauges show what was written last. */
+const struct metric_row metric_table[] = {
+    [PS_METRIC_CDC_EVENTS] =
+	{
+	    TARGET(CDC_EVENTS),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Change events handed to the pipeline, once per attempt.",
+	    .record = METRIC_RECORD_TABLES,
+	    .nlabels = 3,
+	    .value = offsetof(struct ps_table, events),
+	},
+    [PS_METRIC_CDC_LAG] =
+	{
+	    TARGET(CDC_LAG),
+	    .type = METRIC_GAUGE,
+	    .unit = "seconds",
+	    .help = "Age of the newest change event when it was handed to the pipeline; negative when the "
+		    "database's clock is ahead.",
+	    .format = METRIC_SIGNED_NS,
+	    .merge = METRIC_LATEST,
+	    .record = METRIC_RECORD_TABLES,
+	    .nlabels = 2,
+	    .timed = true,
+	    .at = offsetof(struct ps_table, lag_at_ns),
+	    .value = offsetof(struct ps_table, lag_ns),
+	},
+    [PS_METRIC_CDC_STATE] =
+	{
+	    TARGET(CDC_STATE),
+	    .type = METRIC_GAUGE,
+	    .unit = "",
+	    .help = "State of the pipeline: 0 starting, 1 running, 2 paused, 3 stopping, 4 stopped, "
+		    "5 failed.",
+	    .format = METRIC_SIGNED,
+	    .merge = METRIC_LATEST,
+	    .record = METRIC_RECORD_STATES,
+	    .nlabels = 1,
+	    .timed = true,
+	    .at = offsetof(struct ps_state, at_ns),
+	    .value = offsetof(struct ps_state, state),
+	},
+    [PS_METRIC_CDC_EVENT_DURATION] =
+	{
+	    TARGET(CDC_EVENT_DURATION),
+	    .type = METRIC_HISTOGRAM,
+	    .unit = "seconds",
+	    .help = "Time from the first attempt of a change event to the end of its handling, retries and "
+		    "their waits included.",
+	    .format = METRIC_NS,
+	    .record = METRIC_RECORD_SOURCES,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_source, duration_buckets),
+	    .sum = offsetof(struct ps_source, duration_sum_ns),
+	    .bounds = &event_duration_bounds,
+	},
+    [PS_METRIC_CDC_EVENT_LAG] =
+	{
+	    TARGET(CDC_EVENT_LAG),
+	    .type = METRIC_HISTOGRAM,
+	    .unit = "seconds",
+	    .help = "Age of change events when they were handed to the pipeline; a negative lag counts as 0.",
+	    .format = METRIC_NS,
+	    .record = METRIC_RECORD_TABLES,
+	    .nlabels = 2,
+	    .timed = true,
+	    .at = offsetof(struct ps_table, lag_at_ns),
+	    .value = offsetof(struct ps_table, lag_buckets),
+	    .sum = offsetof(struct ps_table, lag_sum_ns),
+	    .bounds = &event_lag_bounds,
+	},
+    [PS_METRIC_CDC_LAST_EVENT] =
+	{
+	    TARGET(CDC_LAST_EVENT),
+	    .type = METRIC_GAUGE,
+	    .unit = "seconds",
+	    .help = "Commit time of the newest change event seen, in Unix time: tells an idle pipeline from "
+		    "a stuck one.",
+	    .format = METRIC_SIGNED_NS,
+	    .merge = METRIC_GREATEST,
+	    .record = METRIC_RECORD_TABLES,
+	    .nlabels = 2,
+	    .timed = true,
+	    .at = offsetof(struct ps_table, lag_at_ns),
+	    .value = offsetof(struct ps_table, newest_ns),
+	},
+    {
+	SELF("build_info"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "What this observer was built from; always 1.",
+	.merge = METRIC_GREATEST,
+	.record = METRIC_RECORD_BUILD,
+	.nlabels = 4,
+    },
+    {
+	SELF("targets"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Processes being observed, by what has become of their probes.",
+	.record = METRIC_RECORD_TARGETS,
+	.nlabels = 2,
+    },
+    {
+	SELF("probe_info"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Each metric of each distinct executable and, unless it is attached, why not; always 1.",
+	.merge = METRIC_GREATEST,
+	.record = METRIC_RECORD_INFOS,
+	.nlabels = 6,
+    },
+    {
+	SELF("probe_sites"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Probe sites of running executables.",
+	.record = METRIC_RECORD_SITES,
+	.nlabels = 3,
+    },
+    {
+	SELF("drops_total"),
+	.type = METRIC_COUNTER,
+	.unit = "",
+	.help = "What could not be counted, or not as it should, by reason.",
+	.record = METRIC_RECORD_DROPS,
+	.nlabels = 1,
+    },
+    {
+	SELF("map_entries"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Entries in a kernel map.",
+	.record = METRIC_RECORD_MAPS,
+	.nlabels = 1,
+	.value = OWN_VALUE(0),
+    },
+    {
+	SELF("map_capacity"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Entries a kernel map has room for; beyond them, numbers are dropped with a reason.",
+	.record = METRIC_RECORD_MAPS,
+	.nlabels = 1,
+	.value = OWN_VALUE(1),
+    },
+};
+const size_t metric_table_len = ARRAY_LEN(metric_table);

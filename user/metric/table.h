@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of all metrics, and of the records they are read from. A metric is a row; the code that collects, merges and
+ * writes knows no metric by name.
+ */
+#ifndef METRIC_TABLE_H
+#define METRIC_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metric/value.h"
+#include "ps_metrics.h"
+#include "snapshot/snapshot.h"
+
+#define METRIC_MAX_LABELS 6
+#define METRIC_MAX_BUCKETS 20
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_TYPE_MAX };
+
+/* What stands in front of a metric's name. */
+enum metric_prefix {
+	METRIC_PREFIX_TARGET, /* --metrics.namespace */
+	METRIC_PREFIX_SELF,   /* philoscope */
+	METRIC_PREFIX_MAX,
+};
+
+/* How numbers that have the same labels become one. */
+enum metric_merge {
+	METRIC_ADD,    /* their sum */
+	METRIC_LATEST, /* the one with the latest moment */
+	METRIC_GREATEST,
+	METRIC_MERGE_MAX,
+};
+
+/* Upper bounds of a histogram's buckets, inclusive, without +Inf: its record holds n + 1 counts that are not cumulative. */
+struct metric_bounds {
+	const uint64_t *bounds; /* in the metric's format */
+	size_t n;
+};
+
+/* Where numbers come from: one list of (identity, labels, value) each. */
+enum metric_record {
+	METRIC_RECORD_TABLES,
+	METRIC_RECORD_SOURCES,
+	METRIC_RECORD_STATES,
+	METRIC_RECORD_BUILD,
+	METRIC_RECORD_TARGETS,
+	METRIC_RECORD_INFOS,
+	METRIC_RECORD_SITES,
+	METRIC_RECORD_DROPS,
+	METRIC_RECORD_MAPS,
+	METRIC_RECORD_MAX,
+};
+
+/* No second key label in metric_record_info.parts. */
+#define METRIC_NO_PART 0xff
+
+struct metric_input;
+
+/* A row of the observer's own: label texts (NULL = left out) and a value. */
+struct metric_own {
+	const char *labels[METRIC_MAX_LABELS];
+	uint64_t values[2];
+};
+
+struct metric_record_info {
+	const char *labels[METRIC_MAX_LABELS]; /* names, in the order they are shown and sorted by; NULL-padded */
+	/* Records of targets: which rows of the snapshot, and which one or two labels of the key each label is made of. */
+	enum snapshot_kind kind;
+	uint8_t parts[METRIC_MAX_LABELS][2];
+	/* Records of the observer's own: row i, false behind the last; NULL = records of targets. */
+	bool (*own)(const struct metric_input *input, size_t i, struct metric_own *ret_row);
+};
+extern const struct metric_record_info metric_records[METRIC_RECORD_MAX];
+
+struct metric_row {
+	const char *name; /* behind the prefix */
+	const char *unit; /* "seconds", or "" */
+	const char *help;
+	enum metric_prefix prefix;
+	enum ps_family family; /* of targets' metrics */
+	enum metric_type type;
+	enum metric_format format; /* of the value, of a histogram's sum and bounds */
+	enum metric_merge merge;
+	enum metric_record record;
+	uint8_t nlabels; /* the first ones of the record's; those that differ only behind are merged */
+	bool timed;	 /* the record holds a moment, and no number for this metric while that is 0 */
+	uint16_t at;	 /* offset of the moment: u64, CLOCK_MONOTONIC ns */
+	uint16_t value;	 /* offset of the value, or of the buckets: u64 or s64 */
+	uint16_t sum;	 /* offset of a histogram's sum: u64 */
+	const struct metric_bounds *bounds; /* of a histogram, else NULL */
+};
+
+/* Target metrics first, by enum ps_metric, then the observer's own, in the order of the exposition. */
+extern const struct metric_row metric_table[];
+extern const size_t metric_table_len;
+
+/* "counter", "gauge", "histogram". */
+const char *metric_type_name(enum metric_type type);
+
+#endif
