@@ -33,8 +33,8 @@ static __always_inline void key_begin_like(struct ps_scratch *s, const struct ps
 	s->used = from->used;
 }
 
-static __always_inline void key_set(struct ps_scratch *s, __u32 label, __u8 kind, __u32 len,
-				    __u32 bytes)
+static __always_inline void key_set(struct ps_scratch *s, __u32 label, __u8 kind, __u64 len,
+				    __u64 bytes)
 {
 	s->key.kind[label] = kind;
 	s->key.len[label] = len;
@@ -54,11 +54,12 @@ static __always_inline void key_add_unreadable(struct ps_scratch *s, __u32 label
 static __always_inline void key_add(struct ps_scratch *s, __u32 label, const struct go_string *text,
 				    __u64 bias)
 {
-	__u64 va = text->ptr - bias, len = text->len;
-	__u32 used = s->used, room;
+	__u64 va = text->ptr - bias, len = text->len, used = s->used, room;
 	__u8 kind = PS_LABEL_INLINE;
 
-	if (used > PS_KEY_LONG_BYTES) /* never: for the verifier */
+	/* Never true: for the verifier, which must see the comparison on the register that is used below. */
+	barrier_var(used);
+	if (used > PS_KEY_LONG_BYTES)
 		return;
 	room = PS_KEY_LONG_BYTES - used;
 	if (va >= layout.rodata_start && va < layout.rodata_end && room >= sizeof(va)) {
@@ -66,7 +67,8 @@ static __always_inline void key_add(struct ps_scratch *s, __u32 label, const str
 			drop(PS_DROP_LABEL_CUT);
 			len = PS_LABEL_MAX;
 		}
-		__builtin_memcpy(s->key.bytes + used, &va, sizeof(va));
+		/* One store, perhaps unaligned: both machines can, and the verifier lets them. */
+		*(__u64 *)(s->key.bytes + used) = va;
 		key_set(s, label, PS_LABEL_STATIC, len, sizeof(va));
 		return;
 	}
@@ -76,6 +78,7 @@ static __always_inline void key_add(struct ps_scratch *s, __u32 label, const str
 		len = room < PS_LABEL_MAX ? room : PS_LABEL_MAX;
 	}
 	/* The verifier does not know that len fits behind used; the slack behind the key makes it true for it too. */
+	barrier_var(len);
 	len &= PS_LABEL_MAX;
 	if (bpf_probe_read_user(s->key.bytes + used, len, (void *)text->ptr))
 		key_add_unreadable(s, label); /* the helper left zeroes there */

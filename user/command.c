@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "metric/expose.h"
+#include "plan/report.h"
+#include "target/process.h"
+#include "util/cleanup.h"
+#include "util/number.h"
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
+
+/* Writes the text to stdout; the exit code. */
+static int print(struct strbuf *buf)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	if (strbuf_finish(buf, &text, &len) < 0 || fwrite(text, 1, len, stdout) != len || fflush(stdout)) {
+		fprintf(stderr, "philoscope: cannot write the answer: %s\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+/* All digits: a process; everything else: a file. */
+static int open_subject(const char *subject, int *ret_fd)
+{
+	struct process_exe exe;
+	uint64_t pid;
+	int fd;
+
+	if (number_parse_u64(subject, 1, INT32_MAX, &pid) == 0)
+		return process_exe_open((pid_t)pid, ret_fd, &exe);
+	fd = open(subject, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int inspect_usage(void)
+{
+	fputs("philoscope: usage: philoscope inspect BINARY|PID [--json]\n", stderr);
+	return EXIT_USAGE;
+}
+
+int command_inspect(int argc, char **argv)
+{
+	_cleanup_strbuf_ struct strbuf out = {0};
+	_cleanup_close_ int fd = -1;
+	const char *subject = NULL;
+	struct facts facts;
+	struct plan plan;
+	bool json = false;
+	int r;
+
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (!subject && argv[i][0] != '-')
+			subject = argv[i];
+		else
+			return inspect_usage();
+	}
+	if (!subject)
+		return inspect_usage();
+	r = open_subject(subject, &fd);
+	if (r < 0) {
+		fprintf(stderr, "philoscope: cannot open %s: %s\n", subject, strerror(-r));
+		return EXIT_FAILED;
+	}
+	facts_from_fd(fd, &facts);
+	plan_make(&facts, &(struct plan_options){0}, &plan);
+	if (json)
+		report_json(subject, &facts, &plan, &out);
+	else
+		report_text(subject, &facts, &plan, &out);
+	r = print(&out);
+	return r == EXIT_OK && facts.refusal != PLAN_REASON_NONE ? EXIT_FAILED : r;
+}
+
+int command_docs(int argc, char **argv)
+{
+	_cleanup_strbuf_ struct strbuf out = {0};
+
+	if (argc != 1 || strcmp(argv[0], "metrics") != 0) {
+		fputs("philoscope: usage: philoscope docs metrics\n", stderr);
+		return EXIT_USAGE;
+	}
+	metric_document(&out);
+	return print(&out);
+}

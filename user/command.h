@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands. Each gets the arguments behind its name and returns the exit code: 0, 1 it could not, 2 wrong usage. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+/* philoscope inspect BINARY|PID [--json] */
+int command_inspect(int argc, char **argv);
+/* philoscope docs metrics */
+int command_docs(int argc, char **argv);
+
+#endif

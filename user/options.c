@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/number.h"
+#include "version.h"
+
+/* What is wrong with a flag's value, for people. NULL = nothing. */
+typedef const char *(*option_set)(struct options *options, const char *value);
+
+struct option_row {
+	const char *name;
+	const char *value; /* its name in --help; NULL = a switch */
+	const char *help;
+	option_set set; /* NULL = an action */
+};
+
+static const char *set_listen_address(struct options *options, const char *value)
+{
+	options->listen_address = value;
+	return strrchr(value, ':') ? NULL : "must be HOST:PORT, [IPV6]:PORT or :PORT";
+}
+
+static const char *set_telemetry_path(struct options *options, const char *value)
+{
+	options->telemetry_path = value;
+	return value[0] == '/' && value[1] ? NULL : "must begin with / and not be / itself";
+}
+
+static const char *set_identity_pid(struct options *options, const char *value)
+{
+	(void)value;
+	options->identity_pid = true;
+	return NULL;
+}
+
+/* Prometheus metric names: [a-zA-Z_:][a-zA-Z0-9_:]*; colons are for recording rules. */
+static const char *set_namespace(struct options *options, const char *value)
+{
+	size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	options->metrics.namespace_name = value;
+	return len && !value[len] && (value[0] < '0' || value[0] > '9')
+		   ? NULL
+		   : "must be letters, digits and _, not beginning with a digit";
+}
+
+static const char *set_max_series(struct options *options, const char *value)
+{
+	uint64_t number;
+
+	if (number_parse_u64(value, 1, 1000000, &number) < 0)
+		return "must be a number from 1 to 1000000";
+	options->metrics.max_series = (uint32_t)number;
+	return NULL;
+}
+
+static const char *set_log_level(struct options *options, const char *value)
+{
+	return log_level_parse(value, &options->log_level) < 0 ? "must be debug, info, warn or error"
+							       : NULL;
+}
+
+#define X(id, family_name)                                                                         \
+	static const char *set_no_collector_##id(struct options *options, const char *value)       \
+	{                                                                                          \
+		(void)value;                                                                       \
+		options->plan.family_off[PS_FAMILY_##id] = true;                                   \
+		return NULL;                                                                       \
+	}
+PS_FAMILIES(X)
+#undef X
+
+static const struct option_row rows[] = {
+    {"web.listen-address", "ADDRESS", "where to serve: HOST:PORT, [IPV6]:PORT or :PORT (default :10414)",
+     set_listen_address},
+    {"web.telemetry-path", "PATH", "path of the metrics (default /metrics)", set_telemetry_path},
+    {"identity.pid", NULL, "give every series of a target its process id as label pid", set_identity_pid},
+    {"metrics.namespace", "NAME", "first word of the targets' metrics (default philotes)", set_namespace},
+    {"metrics.max-series", "N", "series per identity and metric; more go to _overflow (default 2000)",
+     set_max_series},
+#define X(id, family_name)                                                                         \
+	{"no-collector." family_name, NULL, "attach no probes of the " family_name " family",      \
+	 set_no_collector_##id},
+    PS_FAMILIES(X)
+#undef X
+    {"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
+    {"help", NULL, "print this and exit", NULL},
+    {"version", NULL, "print the version and exit", NULL},
+};
+
+static void print_help(void)
+{
+	puts("Usage: philoscope [FLAG]...\n"
+	     "       philoscope inspect BINARY|PID [--json]\n"
+	     "       philoscope docs metrics\n\n"
+	     "Observes the Philotes processes of this host from outside and serves their metrics.\n\n"
+	     "Flags:");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char flag[64];
+
+		snprintf(flag, sizeof(flag), "--%s%s%s", rows[i].name, rows[i].value ? "=" : "",
+			 rows[i].value ? rows[i].value : "");
+		printf("  %-30s %s\n", flag, rows[i].help);
+	}
+	puts("\nExit status: 0 stopped by a signal, 1 it could not run, 2 wrong usage.");
+}
+
+static int options_apply(const struct option_row *row, const char *value, struct options *options,
+			 enum options_action *action)
+{
+	const char *problem;
+
+	if (!row->set) {
+		*action = OPTIONS_EXIT;
+		if (strcmp(row->name, "help") == 0)
+			print_help();
+		else
+			puts("philoscope " PHILOSCOPE_VERSION " (revision " PHILOSCOPE_REVISION ")");
+		return 0;
+	}
+	problem = row->set(options, value);
+	if (!problem)
+		return 0;
+	fprintf(stderr, "philoscope: --%s %s, not '%s'\n", row->name, problem, value);
+	return -EINVAL;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options, enum options_action *ret_action)
+{
+	struct options options = {
+	    .listen_address = ":10414",
+	    .telemetry_path = "/metrics",
+	    .metrics = {.namespace_name = "philotes", .max_series = 2000},
+	    .log_level = LOG_LEVEL_INFO,
+	};
+	struct option flags[ARRAY_LEN(rows) + 1] = {0};
+	enum options_action action = OPTIONS_RUN;
+	int index, c;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		flags[i] = (struct option){
+		    .name = rows[i].name,
+		    .has_arg = rows[i].value ? required_argument : no_argument,
+		};
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":", flags, &index)) != -1 && action == OPTIONS_RUN) {
+		if (c != 0) {
+			fprintf(stderr, "philoscope: %s '%s'; see philoscope --help\n",
+				c == ':' ? "value missing for" : "unknown flag or stray value:",
+				argv[optind - 1]);
+			return -EINVAL;
+		}
+		if (options_apply(&rows[index], optarg, &options, &action) < 0)
+			return -EINVAL;
+	}
+	if (action == OPTIONS_RUN && optind < argc) {
+		fprintf(stderr, "philoscope: unknown command '%s'; see philoscope --help\n", argv[optind]);
+		return -EINVAL;
+	}
+	*ret_options = options;
+	*ret_action = action;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of the observer. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+
+#include "http/server.h"
+#include "metric/input.h"
+#include "plan/plan.h"
+#include "util/log.h"
+
+struct options {
+	const char *listen_address;
+	const char *telemetry_path;
+	bool identity_pid;
+	struct metric_options metrics;
+	struct plan_options plan;
+	enum log_level log_level;
+};
+
+enum options_action { OPTIONS_RUN, OPTIONS_EXIT };
+
+/*
+ * Reads argv (argv[0] is skipped). 0 with what to do (EXIT after --help or --version printed on stdout); -EINVAL after one line on
+ * stderr that says what is wrong. Strings point into argv.
+ */
+int options_parse(int argc, char **argv, struct options *ret_options, enum options_action *ret_action);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's slots for goroutines: they go with their process. */
+#ifndef PROBE_GOROUTINES_H
+#define PROBE_GOROUTINES_H
+
+#include "probe/shared.h"
+
+/* Removes the slots of a process that has ended. */
+void goroutines_forget(const struct probe_shared *shared, const struct ps_process *process);
+
+#endif

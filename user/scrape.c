@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scrape.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metric/expose.h"
+#include "probe/attach.h"
+#include "util/cleanup.h"
+#include "version.h"
+
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+/* Everything a scrape makes for the metric stage; arrays are owned. */
+struct page {
+	struct snapshot *snapshot;
+	struct metric_identity *identities;
+	struct metric_process *processes;
+	struct metric_targets *targets;
+	struct metric_probe_sites *sites;
+	struct metric_probe_info *infos;
+	struct metric_input input;
+	char libbpf_version[16];
+};
+
+static void page_done(struct page *page)
+{
+	snapshot_free(page->snapshot);
+	free(page->identities);
+	free(page->processes);
+	free(page->targets);
+	free(page->sites);
+	free(page->infos);
+}
+
+/* ---- the kernel's numbers ---- */
+
+/* Text of a string literal: it lies in the executable file. */
+static int static_text(void *ctx, uint32_t number, uint64_t va, size_t len, char *ret_text)
+{
+	const struct scrape_source *source = ctx;
+	const struct image *image = registry_image(source->registry, number);
+	uint64_t start, offset;
+	ssize_t n;
+
+	if (!image)
+		return -ENOENT;
+	start = image->facts.rodata_segment.va;
+	if (va < start || va - start > image->facts.rodata_segment.size ||
+	    len > image->facts.rodata_segment.size - (va - start))
+		return -ERANGE;
+	offset = image->facts.rodata_segment.file_offset + (va - start);
+	n = pread(image->exe_fd, ret_text, len, (off_t)offset);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+static int take_snapshot(const struct scrape_source *source, struct page *page)
+{
+	struct probe_shared *shared = source->shared;
+	const struct snapshot_counted counted[] = {
+	    {"goroutines", probe_shared_map_fd(shared, "goroutines")},
+	};
+	struct snapshot_source maps = {
+	    .map_fd = {[SNAPSHOT_TABLES] = probe_shared_map_fd(shared, "tables"),
+		       [SNAPSHOT_SOURCES] = probe_shared_map_fd(shared, "sources"),
+		       [SNAPSHOT_STATES] = probe_shared_map_fd(shared, "states")},
+	    .map_long_fd = {[SNAPSHOT_TABLES] = probe_shared_map_fd(shared, "tables_long"),
+			    [SNAPSHOT_SOURCES] = probe_shared_map_fd(shared, "sources_long"),
+			    [SNAPSHOT_STATES] = probe_shared_map_fd(shared, "states_long")},
+	    .processes_fd = probe_shared_map_fd(shared, "processes"),
+	    .drops_fd = probe_shared_map_fd(shared, "drops"),
+	    .counted = counted,
+	    .ncounted = ARRAY_LEN(counted),
+	    .static_text = static_text,
+	    .ctx = (void *)source,
+	};
+	struct image *const *images;
+	size_t n;
+	int r;
+
+	r = snapshot_take(&maps, &page->snapshot);
+	if (r < 0)
+		return r;
+	page->snapshot->drops[PS_DROP_RECURSION] += probe_shared_recursions(shared);
+	n = registry_images(source->registry, &images);
+	for (size_t i = 0; i < n; i++)
+		if (images[i]->probe)
+			page->snapshot->drops[PS_DROP_RECURSION] += probe_image_recursions(images[i]->probe);
+	return 0;
+}
+
+/* ---- whose they are ---- */
+
+/* Start times in /proc are in units of USER_HZ; both sides round down. */
+static uint64_t start_ticks(const struct ps_process *process)
+{
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	return process->start_ns / (1000000000ULL / hz);
+}
+
+/* The newest exec of this process that has been counted. */
+static uint32_t newest_exec(const struct snapshot *snapshot, const struct ps_process *process)
+{
+	uint32_t newest = process->exec_id;
+
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
+		const struct ps_process *other = &snapshot->processes[i].process;
+
+		if (other->tgid == process->tgid && other->start_ns == process->start_ns &&
+		    other->exec_id > newest)
+			newest = other->exec_id;
+	}
+	return newest;
+}
+
+static bool is_alive(const struct scrape_source *source, const struct snapshot *snapshot,
+		     const struct ps_process *process)
+{
+	const struct target *target = target_find(source->targets, (pid_t)process->tgid);
+	const struct observed *observed = target ? target->image : NULL;
+	struct process_stat stat;
+
+	if (!observed || process_stat_read(target->pid, &stat) < 0 || stat.state == 'Z' ||
+	    stat.start_ticks != start_ticks(process))
+		return false;
+	return process->exec_id ==
+	       (observed->exec_known ? observed->exec_id : newest_exec(snapshot, process));
+}
+
+static size_t find_identity(const struct page *page, const struct metric_identity *identity)
+{
+	size_t i;
+
+	for (i = 0; i < page->input.nidentities; i++)
+		if (strcmp(page->identities[i].service, identity->service) == 0 &&
+		    page->identities[i].pid == identity->pid)
+			break;
+	return i;
+}
+
+static int name_processes(const struct scrape_source *source, struct page *page)
+{
+	const struct snapshot *snapshot = page->snapshot;
+	size_t n = snapshot->nprocesses;
+
+	page->processes = calloc(n + 1, sizeof(*page->processes));
+	page->identities = calloc(n + 1, sizeof(*page->identities));
+	if (!page->processes || !page->identities)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct snapshot_process *process = &snapshot->processes[i];
+		const struct image *image = registry_image(source->registry, process->info.image);
+		struct metric_identity identity = {0};
+		size_t index;
+
+		if (!image)
+			continue;
+		identity.service = image->facts.service;
+		identity.pid = source->options->identity_pid ? process->process.tgid : 0;
+		index = find_identity(page, &identity);
+		if (index == page->input.nidentities)
+			page->identities[page->input.nidentities++] = identity;
+		page->processes[page->input.nprocesses++] = (struct metric_process){
+		    .process = process->process,
+		    .identity = (uint32_t)index,
+		    .alive = is_alive(source, snapshot, &process->process),
+		};
+	}
+	return 0;
+}
+
+/* ---- the observer's own ---- */
+
+/* All states of a service, also those at 0. */
+static struct metric_targets *service_targets(struct page *page, const char *service)
+{
+	size_t i;
+
+	for (i = 0; i < page->input.ntargets; i += TARGET_STATE_MAX)
+		if (strcmp(page->targets[i].service, service) == 0)
+			return &page->targets[i];
+	for (int state = 0; state < TARGET_STATE_MAX; state++)
+		page->targets[page->input.ntargets++] = (struct metric_targets){
+		    .service = service,
+		    .state = target_state_name((enum target_state)state),
+		};
+	return &page->targets[i];
+}
+
+static int count_targets(const struct scrape_source *source, struct page *page)
+{
+	const struct target_table *table = source->targets;
+
+	page->targets = calloc((table->n + 1) * TARGET_STATE_MAX, sizeof(*page->targets));
+	if (!page->targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->n; i++) {
+		const struct target *target = &table->targets[i];
+		const struct observed *observed = target->image;
+
+		if (observed)
+			service_targets(page, observed->image->facts.service)[target->state].count++;
+	}
+	return 0;
+}
+
+/* What a reason amounts to. */
+static const char *probe_state(enum plan_reason reason)
+{
+	if (reason == PLAN_REASON_NONE)
+		return "attached";
+	if (reason == PLAN_REASON_ATTACH_FAILED || reason == PLAN_REASON_LOAD_FAILED)
+		return "failed";
+	return "skipped";
+}
+
+static struct metric_probe_sites *find_sites(struct page *page, const char *service, const char *family,
+					     const char *state)
+{
+	struct metric_probe_sites *row = page->sites, *end = row + page->input.nsites;
+
+	while (row < end && (strcmp(row->service, service) || strcmp(row->family, family) ||
+			     strcmp(row->state, state)))
+		row++;
+	if (row == end) {
+		*row = (struct metric_probe_sites){service, family, state, 0};
+		page->input.nsites++;
+	}
+	return row;
+}
+
+static void count_image_sites(struct page *page, const struct image *image)
+{
+	static const char *const states[] = {"attached", "skipped", "failed"};
+
+	for (int id = 0; id < PS_SITE_MAX; id++) {
+		const char *family = plan_family_name(plan_site_family((enum ps_site_id)id));
+
+		for (size_t i = 0; i < ARRAY_LEN(states); i++)
+			find_sites(page, image->facts.service, family, states[i]);
+		find_sites(page, image->facts.service, family,
+			   probe_state(image->plan.site_reason[id]))->count++;
+	}
+}
+
+static const char *metric_name(int id)
+{
+	static const char *const names[] = {
+#define X(metric, name, family) [PS_METRIC_##metric] = name,
+	    PS_METRICS(X)
+#undef X
+	};
+
+	return names[id];
+}
+
+static void describe_image(struct page *page, const struct image *image)
+{
+	for (int id = 0; id < PS_METRIC_MAX; id++) {
+		enum plan_reason reason = image->plan.metric_reason[id];
+
+		page->infos[page->input.ninfos++] = (struct metric_probe_info){
+		    .service = image->facts.service,
+		    .binary = image->binary,
+		    .family = plan_family_name(plan_metric_family((enum ps_metric)id)),
+		    .metric = metric_name(id),
+		    .state = probe_state(reason),
+		    .reason = plan_reason_text(reason),
+		};
+	}
+}
+
+static int describe_images(const struct scrape_source *source, struct page *page)
+{
+	struct image *const *images;
+	size_t n = registry_images(source->registry, &images);
+
+	page->sites = calloc(n * 3 * PS_FAMILY_MAX + 1, sizeof(*page->sites));
+	page->infos = calloc(n * PS_METRIC_MAX + 1, sizeof(*page->infos));
+	if (!page->sites || !page->infos)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		count_image_sites(page, images[i]);
+		describe_image(page, images[i]);
+	}
+	return 0;
+}
+
+static void finish_input(const struct scrape_source *source, struct page *page)
+{
+	snprintf(page->libbpf_version, sizeof(page->libbpf_version), "%u.%u", libbpf_major_version(),
+		 libbpf_minor_version());
+	page->input.snapshot = page->snapshot;
+	page->input.identities = page->identities;
+	page->input.processes = page->processes;
+	page->input.targets = page->targets;
+	page->input.sites = page->sites;
+	page->input.infos = page->infos;
+	page->input.version = PHILOSCOPE_VERSION;
+	page->input.revision = PHILOSCOPE_REVISION;
+	page->input.compiler = COMPILER;
+	page->input.libbpf_version = page->libbpf_version;
+	page->input.backend = attach_backend_for(probe_shared_features(source->shared))->name;
+}
+
+int scrape_render(const struct scrape_source *source, char **ret_text, size_t *ret_len)
+{
+	_cleanup_(page_done) struct page page = {0};
+	_cleanup_strbuf_ struct strbuf text = {0};
+	int r;
+
+	r = take_snapshot(source, &page);
+	if (r == 0)
+		r = name_processes(source, &page);
+	if (r == 0)
+		r = count_targets(source, &page);
+	if (r == 0)
+		r = describe_images(source, &page);
+	if (r < 0)
+		return r;
+	finish_input(source, &page);
+	r = metric_expose(&page.input, &source->options->metrics, &text);
+	return r < 0 ? r : strbuf_finish(&text, ret_text, ret_len);
+}
