@@ -2,9 +2,9 @@
 /*
  * The CDC family: events, their lag, state and duration. What each site is and when it is hit: user/plan/catalog.c.
  *
- * An event is one or more attempts of processEvent inside one Execute: cdc_event opens the span at the first attempt,
- * cdc_retry announces the next one (the back-off is computed on the same goroutine), cdc_event_end closes. An attempt that
- * nobody announced while a span is open means that the earlier event was left by a panic.
+ * An event is one or more attempts of processEvent inside one Execute inside one Run, all on one goroutine: cdc_event opens it
+ * at the first attempt, cdc_retry announces the next attempt (the back-off is computed in between), cdc_event_end closes it.
+ * An attempt that nobody announced while an event is open, or a new Run, means that the open one was left by a panic or Goexit.
  */
 #ifndef CDC_BPF_H
 #define CDC_BPF_H
@@ -80,8 +80,7 @@ static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 	struct go_frame frame;
 	__u64 pipeline;
 
-	if (go_frame_read(ctx, PS_SITE_CDC_STATE, &frame))
-		return;
+	go_frame(ctx, PS_SITE_CDC_STATE, &frame);
 	slot = goroutine_get(&frame);
 	if (!slot)
 		return;
@@ -125,8 +124,7 @@ static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	if (go_frame_read(ctx, PS_SITE_CDC_CHECKPOINT, &frame))
-		return;
+	go_frame(ctx, PS_SITE_CDC_CHECKPOINT, &frame);
 	slot = goroutine_get(&frame);
 	if (slot)
 		cdc_adopt_pipeline_state(slot, &frame, GO_ARG0(ctx));
@@ -153,8 +151,7 @@ static __always_inline void cdc_check_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	if (go_frame_read(ctx, PS_SITE_CDC_CHECK, &frame))
-		return;
+	go_frame(ctx, PS_SITE_CDC_CHECK, &frame);
 	slot = goroutine_get(&frame);
 	if (slot && go_read_word(GO_ARG0(ctx) + layout.controller_state_machine, &machine) &&
 	    cdc_machine_pipeline(&frame, machine, &pipeline))
@@ -163,23 +160,58 @@ static __always_inline void cdc_check_body(const struct pt_regs *ctx)
 
 /* ---- events ---- */
 
-/* Spans are kept only where all three sites that handle them are planned. */
-static __always_inline bool cdc_has_spans(void)
+static __always_inline void cdc_abandon_event(struct ps_goroutine *slot)
 {
-	return layout.sites[PS_SITE_CDC_EVENT_END].va && layout.sites[PS_SITE_CDC_RETRY].va;
+	if (slot->event_start_ns)
+		drop(PS_DROP_SPAN_ABANDONED);
+	slot->event_start_ns = 0;
+	slot->retrying = 0;
 }
 
-static __always_inline void cdc_span_begin(struct ps_goroutine *slot, const struct go_frame *frame,
-					   __u64 now_ns)
+/*
+ * (*Pipeline).Run begins: all its events will be handled on this goroutine. What an earlier pipeline, or an earlier goroutine
+ * under the same g, has left in the slot ends here; so the events themselves need not ask whose the slot is.
+ */
+static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 {
-	if (slot->event.start_ns && slot->retrying) {
+	struct ps_goroutine *slot;
+	struct go_frame frame;
+
+	go_frame(ctx, PS_SITE_CDC_RUN, &frame);
+	slot = goroutine_get(&frame);
+	if (!slot)
+		return;
+	cdc_abandon_event(slot);
+	slot->pipeline = 0;
+}
+
+/* A pipeline that this goroutine has not met since its Run began. */
+static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot, const struct go_frame *frame,
+					      __u64 pipeline)
+{
+	if (layout.pipeline_state_machine != PS_NO_OFFSET && layout.state_machine_state != PS_NO_OFFSET)
+		cdc_adopt_pipeline_state(slot, frame, pipeline);
+	cdc_key_source(&slot->source, frame, pipeline);
+	/* Without the site that would tell of its end, it is asked every time. */
+	if (layout.sites[PS_SITE_CDC_RUN].va)
+		slot->pipeline = pipeline;
+}
+
+/* Spans are kept only where all sites that handle them are planned. */
+static __always_inline bool cdc_has_spans(void)
+{
+	return layout.sites[PS_SITE_CDC_RUN].va && layout.sites[PS_SITE_CDC_EVENT_END].va &&
+	       layout.sites[PS_SITE_CDC_RETRY].va;
+}
+
+static __always_inline void cdc_open_event(struct ps_goroutine *slot, __u64 now_ns)
+{
+	if (slot->event_start_ns && slot->retrying) {
 		slot->retrying = 0;
 		return;
 	}
-	span_abandon(&slot->event);
-	slot->retrying = 0;
-	slot->event.start_ns = now_ns;
-	slot->event.depth = frame->depth;
+	cdc_abandon_event(slot);
+	slot->event_start_ns = now_ns;
 }
 
 static __always_inline void cdc_record_lag(struct ps_table *record, const struct go_time *time,
@@ -238,17 +270,13 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 	struct ps_table *record;
 	struct go_frame frame;
 
-	if (go_frame_read(ctx, PS_SITE_CDC_EVENT, &frame) || cdc_read_event(&frame, (__u8 *)event))
-		return;
+	go_frame(ctx, PS_SITE_CDC_EVENT, &frame);
 	slot = goroutine_get(&frame);
-	if (!slot)
+	if (!slot || cdc_read_event(&frame, (__u8 *)event))
 		return;
 	now_ns = bpf_ktime_get_ns();
-	if (unlikely(slot->state_pipeline != pipeline)) {
-		cdc_adopt_pipeline_state(slot, &frame, pipeline);
-		slot->state_pipeline = pipeline;
-	}
-	cdc_key_source(&slot->source, &frame, pipeline);
+	if (unlikely(slot->pipeline != pipeline))
+		cdc_meet_pipeline(slot, &frame, pipeline);
 	cdc_key_event(slot, &frame, (__u8 *)event);
 	record = series_get(&tables, &tables_long, &slot->other);
 	if (record) {
@@ -256,7 +284,7 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 		cdc_record_lag(record, (struct go_time *)event, now_ns);
 	}
 	if (cdc_has_spans())
-		cdc_span_begin(slot, &frame, now_ns);
+		cdc_open_event(slot, now_ns);
 }
 
 /* (*Retryer).calculateBackoff: the open event gets another attempt. */
@@ -265,10 +293,9 @@ static __always_inline void cdc_retry_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	if (go_frame_read(ctx, PS_SITE_CDC_RETRY, &frame))
-		return;
+	go_frame(ctx, PS_SITE_CDC_RETRY, &frame);
 	slot = goroutine_get(&frame);
-	if (slot && slot->event.start_ns)
+	if (slot && slot->event_start_ns)
 		slot->retrying = 1;
 }
 
@@ -280,14 +307,13 @@ static __always_inline void cdc_event_end_body(const struct pt_regs *ctx)
 	struct go_frame frame;
 	__u64 duration_ns;
 
-	if (go_frame_read(ctx, PS_SITE_CDC_EVENT_END, &frame))
-		return;
+	go_frame(ctx, PS_SITE_CDC_EVENT_END, &frame);
 	slot = goroutine_get(&frame);
-	/* No span: we came in the middle of the event, or it never got an attempt. A shallower one is an outer call's. */
-	if (!slot || !slot->event.start_ns || slot->event.depth < frame.depth)
+	/* No open event: we came in the middle of it, or it never got an attempt. */
+	if (!slot || !slot->event_start_ns)
 		return;
-	duration_ns = bpf_ktime_get_ns() - slot->event.start_ns;
-	slot->event.start_ns = 0;
+	duration_ns = bpf_ktime_get_ns() - slot->event_start_ns;
+	slot->event_start_ns = 0;
 	slot->retrying = 0;
 	record = series_get(&sources, &sources_long, &slot->source);
 	if (!record)

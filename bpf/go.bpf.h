@@ -30,39 +30,20 @@ struct go_string {
 	__u64 len;
 };
 
-/* One hit: whose, on which goroutine, in which frame. */
+/* One hit: on which goroutine of which process, and in which frame. */
 struct go_frame {
 	struct ps_goroutine_key key;
-	__u64 goid;
-	__u64 depth; /* g.stack.hi - address of the frame's return address: survives a move of the stack */
-	__u64 args;  /* address of the caller's argument area */
-	__u64 bias;  /* run-time address - address in the file */
+	__u64 args; /* address of the caller's argument area */
+	__u64 bias; /* run-time address - address in the file */
 };
 
-/* The head of runtime.g up to and with goid; 176 bytes are enough (goid is at 152 or 160 in Go 1.18 to 1.27). */
-#define GO_G_HEAD_BYTES 176
-
-static __always_inline int go_frame_read(const struct pt_regs *ctx, enum ps_site_id site,
-					 struct go_frame *ret_frame)
+static __always_inline void go_frame(const struct pt_regs *ctx, enum ps_site_id site,
+				     struct go_frame *ret_frame)
 {
-	__u8 head[GO_G_HEAD_BYTES];
-	const __u32 goid = layout.g_goid, stack_hi = layout.g_stack_hi;
-	__u64 base = GO_SP(ctx) + layout.sites[site].spdelta;
-
-	/* Constants at verification; the planner refuses such a target, this is for the verifier. */
-	if (goid > GO_G_HEAD_BYTES - 8 || stack_hi > GO_G_HEAD_BYTES - 8)
-		return -1;
-	ret_frame->key.g = GO_G(ctx);
-	if (bpf_probe_read_user(head, goid + 8, (void *)ret_frame->key.g)) {
-		drop(PS_DROP_GOROUTINE_UNREADABLE);
-		return -1;
-	}
 	task_process(&ret_frame->key.process);
-	ret_frame->goid = *(__u64 *)(head + goid);
-	ret_frame->depth = *(__u64 *)(head + stack_hi) - base;
-	ret_frame->args = base + 8;
+	ret_frame->key.g = GO_G(ctx);
+	ret_frame->args = GO_SP(ctx) + layout.sites[site].spdelta + 8;
 	ret_frame->bias = GO_PC(ctx) - layout.sites[site].va;
-	return 0;
 }
 
 /* One word of the target's memory; false when it could not be read. */

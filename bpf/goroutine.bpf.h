@@ -44,33 +44,19 @@ static __always_inline struct ps_goroutine *goroutine_add(const struct ps_gorout
 	return slot;
 }
 
-static __always_inline void span_abandon(struct ps_span *span)
-{
-	if (span->start_ns)
-		drop(PS_DROP_SPAN_ABANDONED);
-	span->start_ns = 0;
-}
-
-/* The slot of the goroutine that runs, made if need be. NULL (and a drop) when it can't be had. */
+/*
+ * The slot of the goroutine that runs, made if need be. NULL (and a drop) when it can't be had. Says nothing about whose slot
+ * it was before: a g is reused by later goroutines, see goroutine_enter.
+ */
 static __always_inline struct ps_goroutine *goroutine_get(const struct go_frame *frame)
 {
 	struct ps_goroutine *slot = bpf_map_lookup_elem(&goroutines, &frame->key);
 
-	if (unlikely(!slot)) {
-		slot = goroutine_add(&frame->key);
-		if (!slot)
-			return 0;
-	}
+	if (unlikely(!slot))
+		return goroutine_add(&frame->key);
 	if (unlikely(slot->image != layout.image)) {
 		drop(PS_DROP_FOREIGN_IMAGE);
 		return 0;
-	}
-	if (unlikely(slot->goid != frame->goid)) {
-		/* A later goroutine under the same g: what its predecessor left open will never end. */
-		span_abandon(&slot->event);
-		slot->goid = frame->goid;
-		slot->state_pipeline = 0;
-		slot->retrying = 0;
 	}
 	return slot;
 }

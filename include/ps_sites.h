@@ -12,6 +12,7 @@
 	X(CDC_STATE, "cdc_state", CDC, cdc_state)                                                  \
 	X(CDC_CHECKPOINT, "cdc_checkpoint", CDC, cdc_checkpoint)                                   \
 	X(CDC_CHECK, "cdc_check", CDC, cdc_check)                                                  \
+	X(CDC_RUN, "cdc_run", CDC, cdc_run)                                                        \
 	X(CDC_RETRY, "cdc_retry", CDC, cdc_retry)                                                  \
 	X(CDC_EVENT_END, "cdc_event_end", CDC, cdc_event_end)                                      \
 	X(CDC_EVENT, "cdc_event", CDC, cdc_event)

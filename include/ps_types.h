@@ -112,13 +112,7 @@ struct ps_state {
 /* goroutines: one slot per goroutine of a target that ever ran a probed call. */
 struct ps_goroutine_key {
 	struct ps_process process;
-	__u64 g; /* address of runtime.g; reused by later goroutines, hence goid in the slot */
-};
-
-/* A call in flight on a goroutine. */
-struct ps_span {
-	__u64 start_ns; /* CLOCK_MONOTONIC; 0 = none open */
-	__u64 depth;    /* g.stack.hi - SP: unlike SP it survives a move of the stack */
+	__u64 g; /* address of runtime.g; reused by later goroutines */
 };
 
 /*
@@ -134,13 +128,12 @@ struct ps_scratch {
 };
 
 struct ps_goroutine {
-	__u64 goid;
-	struct ps_span event;   /* first attempt .. end of handling */
-	__u64 state_pipeline;   /* address of the pipeline whose state this goroutine has reported already */
+	__u64 pipeline;         /* whose name is in `source` and whose state was looked at; 0 = none yet */
+	__u64 event_start_ns;   /* CLOCK_MONOTONIC of the open event's first attempt; 0 = none is open */
 	__u32 image;
 	__u8 retrying;          /* the retryer announced another attempt of the open event */
 	__u8 pad[3];
-	struct ps_scratch source; /* key of the event being handled; the end of the event needs it again */
+	struct ps_scratch source; /* key of the pipeline's source */
 	struct ps_scratch other;  /* every other key */
 };
 
@@ -176,8 +169,6 @@ struct ps_layout {
 	__u32 pad;
 	__u64 rodata_start;       /* read-only segment(s) as in the file: strings there are keyed by address */
 	__u64 rodata_end;
-	__s32 g_goid;
-	__s32 g_stack_hi;
 	__s32 event_timestamp;    /* in cdc.Event */
 	__s32 event_schema;
 	__s32 event_table;
@@ -189,7 +180,6 @@ struct ps_layout {
 	__s32 state_machine_listeners;
 	__s32 controller_state_machine;
 	__s32 process_event_slot; /* of `event` in processEvent's argument area */
-	__s32 pad2;
 	__u64 listener_va;        /* entry of pipeline.New.func1 */
 	struct ps_site sites[PS_SITE_MAX];
 };
@@ -205,8 +195,8 @@ PS_ASSERT_SIZE(ps_source, 8 + 8 * PS_EVENT_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_state, 16);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + 256 + 8);
-PS_ASSERT_SIZE(ps_goroutine, 40 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_goroutine, 24 + 2 * sizeof(struct ps_scratch));
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 88 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 80 + 16 * PS_SITE_MAX);
 
 #endif

@@ -60,7 +60,7 @@ static int check_ident(struct view file)
 
 static int read_header(struct elf *elf)
 {
-	struct view header;
+	struct view header, table;
 	uint16_t type, row_size, rows;
 
 	if (view_slice(elf->file, 0, HEADER_SIZE, &header) < 0 || view_u16(header, 16, &type) < 0 ||
@@ -74,6 +74,9 @@ static int read_header(struct elf *elf)
 		return -EOPNOTSUPP;
 	if (row_size != PROGRAM_HEADER_SIZE || rows == 0 || rows == PN_XNUM)
 		return -EBADMSG;
+	if (view_tail(elf->file, elf->program_headers, &table) < 0 ||
+	    view_slice(table, 0, (uint64_t)rows * PROGRAM_HEADER_SIZE, &table) < 0)
+		return -ERANGE;
 	elf->pie = type == ET_DYN;
 	elf->nprogram_headers = rows;
 	return 0;
@@ -401,9 +404,20 @@ static uint64_t note_pad(uint32_t len)
 	return ((uint64_t)len + 3) & ~UINT64_C(3);
 }
 
+/* Go pads its owner's name with a second NUL that it counts. */
+static bool is_owner(struct view name, const char *owner)
+{
+	size_t len = strlen(owner);
+
+	if (name.len <= len || memcmp(name.data, owner, len) != 0)
+		return false;
+	while (len < name.len && name.data[len] == 0)
+		len++;
+	return len == name.len;
+}
+
 static int find_note(struct view notes, const char *owner, uint32_t type, struct view *ret_desc)
 {
-	size_t owner_len = strlen(owner) + 1;
 	uint64_t off = 0;
 
 	for (;;) {
@@ -418,8 +432,7 @@ static int find_note(struct view notes, const char *owner, uint32_t type, struct
 		if (view_slice(notes, off, name_len, &name) < 0 ||
 		    view_slice(notes, off + note_pad(name_len), desc_len, &desc) < 0)
 			return -ENOENT;
-		if (note_type == type && name.len == owner_len &&
-		    memcmp(name.data, owner, owner_len) == 0) {
+		if (note_type == type && is_owner(name, owner)) {
 			*ret_desc = desc;
 			return 0;
 		}

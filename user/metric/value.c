@@ -2,9 +2,10 @@
 #include "metric/value.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <stdbool.h>
 
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S UINT64_C(1000000000)
 
 static void write_unsigned(struct strbuf *out, uint64_t value)
 {
@@ -29,13 +30,17 @@ static void write_double(struct strbuf *out, double value)
 	strbuf_addstr(out, text);
 }
 
-/* long double holds 64 bits, so that the only rounding that shows is the one to double. */
+/* By way of decimal text: a division would round twice, the value to double and then the quotient. */
 static void write_seconds(struct strbuf *out, uint64_t ns)
 {
-	if (ns % NS_PER_S == 0)
+	char text[32];
+
+	if (ns % NS_PER_S == 0) {
 		write_unsigned(out, ns / NS_PER_S);
-	else
-		write_double(out, (double)((long double)ns / (long double)NS_PER_S));
+		return;
+	}
+	snprintf(text, sizeof(text), "%" PRIu64 ".%09" PRIu64, ns / NS_PER_S, ns % NS_PER_S);
+	write_double(out, strtod(text, NULL));
 }
 
 void metric_value_write(struct strbuf *out, enum metric_format format, uint64_t value)

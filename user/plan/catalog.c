@@ -8,6 +8,7 @@
 #define INTERNAL          CATALOG_MODULE "/internal/"
 #define PIPELINE          INTERNAL "cdc/pipeline"
 
+#define RUN               PIPELINE ".(*Pipeline).Run"
 #define PROCESS_EVENT     PIPELINE ".(*Pipeline).processEvent"
 #define SAVE_CHECKPOINT   PIPELINE ".(*Pipeline).saveCheckpoint"
 #define CALCULATE_BACKOFF PIPELINE ".(*Retryer).calculateBackoff"
@@ -49,6 +50,13 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
 	    .callee = NO_CALLEE,
 	    .comment = "back-pressure check: tells the state of a paused pipeline too",
 	},
+    [PS_SITE_CDC_RUN] =
+	{
+	    .hosts = {RUN},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "a pipeline begins to handle events on this goroutine",
+	},
     [PS_SITE_CDC_RETRY] =
 	{
 	    .hosts = {CALCULATE_BACKOFF},
@@ -60,7 +68,7 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
        has it. */
     [PS_SITE_CDC_EVENT_END] =
 	{
-	    .hosts = {PIPELINE ".(*Pipeline).Run", PIPELINE ".(*Pipeline).processEventWithRetry"},
+	    .hosts = {RUN, PIPELINE ".(*Pipeline).processEventWithRetry"},
 	    .place = CATALOG_ERROR_BRANCH,
 	    .callee = {.pattern = PIPELINE ".(*Retryer).Execute", .itab_slot = -1},
 	    .comment = "an event is done with, retries included",
@@ -76,8 +84,6 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
 
 /* Row numbers of catalog_fields. */
 enum field {
-	G_GOID,
-	G_STACK_HI,
 	EVENT_TIMESTAMP,
 	EVENT_SCHEMA,
 	EVENT_TABLE,
@@ -94,8 +100,6 @@ enum field {
 #define TO(member) .layout_offset = offsetof(struct ps_layout, member)
 
 const struct catalog_field catalog_fields[] = {
-    [G_GOID] = {"runtime", "g", "goid", CATALOG_KIND_WORD, TO(g_goid)},
-    [G_STACK_HI] = {"runtime", "g", "stack.hi", CATALOG_KIND_WORD, TO(g_stack_hi)},
     [EVENT_TIMESTAMP] = {INTERNAL "cdc", "Event", "Timestamp", GOKIND_STRUCT, TO(event_timestamp),
 			 .type_name = "time.Time"},
     [EVENT_SCHEMA] = {INTERNAL "cdc", "Event", "Schema", GOKIND_STRING, TO(event_schema)},
@@ -126,6 +130,7 @@ _Static_assert(FIELD_MAX <= FACTS_MAX_FIELDS && FIELD_MAX <= 64, "facts or masks
 	}
 
 const struct catalog_argument catalog_arguments[] = {
+    RECEIVER(RUN, CDC_RUN),
     RECEIVER(PROCESS_EVENT, CDC_EVENT),
     /* Receiver, context, event: too many words for registers on both architectures. */
     {.host = PROCESS_EVENT,
@@ -151,11 +156,10 @@ const struct catalog_argument catalog_arguments[] = {
 const unsigned int catalog_narguments = ARRAY_LEN(catalog_arguments);
 _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are too small");
 
-#define FIELD(id)        (1ULL << (id))
-#define SITE(id)         (1U << PS_SITE_##id)
+#define FIELD(id)     (1ULL << (id))
+#define SITE(id)      (1U << PS_SITE_##id)
 
-#define GOROUTINE_FIELDS (FIELD(G_GOID) | FIELD(G_STACK_HI))
-#define SOURCE_FIELDS    (FIELD(PIPELINE_SOURCE) | FIELD(READER_NAME))
+#define SOURCE_FIELDS (FIELD(PIPELINE_SOURCE) | FIELD(READER_NAME))
 #define EVENT_FIELDS \
 	(FIELD(EVENT_TIMESTAMP) | FIELD(EVENT_SCHEMA) | FIELD(EVENT_TABLE) | FIELD(EVENT_OPERATION))
 
@@ -169,9 +173,7 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
 	SOURCE_FIELDS | FIELD(PIPELINE_STATE_MACHINE) | FIELD(STATE_MACHINE_STATE),
     [PS_SITE_CDC_CHECK] = SOURCE_FIELDS | FIELD(CONTROLLER_STATE_MACHINE) |
 			  FIELD(STATE_MACHINE_STATE) | FIELD(STATE_MACHINE_LISTENERS),
-    [PS_SITE_CDC_RETRY] = GOROUTINE_FIELDS,
-    [PS_SITE_CDC_EVENT_END] = GOROUTINE_FIELDS,
-    [PS_SITE_CDC_EVENT] = GOROUTINE_FIELDS | SOURCE_FIELDS | EVENT_FIELDS,
+    [PS_SITE_CDC_EVENT] = SOURCE_FIELDS | EVENT_FIELDS,
 };
 
 const uint32_t catalog_site_hosts[PS_SITE_MAX] = {
@@ -189,9 +191,9 @@ const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
     [PS_METRIC_CDC_LAG] = EVENT_METRIC,
     [PS_METRIC_CDC_EVENT_LAG] = EVENT_METRIC,
     [PS_METRIC_CDC_LAST_EVENT] = EVENT_METRIC,
-    [PS_METRIC_CDC_EVENT_DURATION] = {.sites =
-					  SITE(CDC_EVENT) | SITE(CDC_EVENT_END) | SITE(CDC_RETRY),
-				      .fields = GOROUTINE_FIELDS | SOURCE_FIELDS},
+    [PS_METRIC_CDC_EVENT_DURATION] = {.sites = SITE(CDC_RUN) | SITE(CDC_RETRY) |
+					       SITE(CDC_EVENT_END) | SITE(CDC_EVENT),
+				      .fields = SOURCE_FIELDS},
     /* Checkpoint, check and event only help a late observer: without them the state comes later. */
     [PS_METRIC_CDC_STATE] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
 };

@@ -116,16 +116,10 @@ static void fill_catalog(const struct goimage *image, struct facts *facts)
 }
 
 /* The stages of reading a file: the same error means something else in each. */
-enum stage { STAGE_ELF, STAGE_BUILD, STAGE_TABLES, STAGE_MAX };
+enum stage { STAGE_ELF, STAGE_BUILD, STAGE_TABLES };
 
 static enum plan_reason refusal_of(enum stage stage, int error)
 {
-	static const enum plan_reason absent[STAGE_MAX] = {
-	    [STAGE_ELF] = PLAN_REASON_MALFORMED,
-	    [STAGE_BUILD] = PLAN_REASON_NOT_GO,
-	    [STAGE_TABLES] = PLAN_REASON_TABLES_ABSENT,
-	};
-
 	switch (error) {
 	case 0:
 		return PLAN_REASON_NONE;
@@ -135,7 +129,7 @@ static enum plan_reason refusal_of(enum stage stage, int error)
 		return stage == STAGE_ELF ? PLAN_REASON_ELF_UNSUPPORTED
 					  : PLAN_REASON_GO_UNSUPPORTED;
 	case -ENOENT:
-		return absent[stage];
+		return stage == STAGE_BUILD ? PLAN_REASON_NOT_GO : PLAN_REASON_MALFORMED;
 	case -EUCLEAN:
 		return PLAN_REASON_PACKED;
 	case -ERANGE:

@@ -14,13 +14,12 @@
 	X(ELF_UNSUPPORTED, "elf_unsupported",                                                      \
 	  "32-bit or big-endian, or neither x86-64 nor AArch64")                                   \
 	X(TRUNCATED, "truncated", "the file ends before its tables do")                            \
-	X(MALFORMED, "malformed", "a table contradicts itself")                                    \
+	X(MALFORMED, "malformed",                                                                  \
+	  "a table is missing or contradicts itself: damaged or obfuscated")                       \
 	X(PACKED, "packed", "packed by UPX: its code is not in the file; use the unpacked binary") \
-	X(NOT_GO, "not_go", "no Go build info: not a Go program")                                  \
+	X(NOT_GO, "not_go", "no Go build info: not a Go program, or older than Go 1.13")           \
 	X(NOT_PHILOTES, "not_philotes",                                                            \
 	  "a Go program, but not of module github.com/janovincze/philotes")                        \
-	X(TABLES_ABSENT, "tables_absent",                                                          \
-	  "Go's function table was not found: obfuscated or damaged")                              \
 	X(GO_UNSUPPORTED, "go_unsupported",                                                        \
 	  "built with a Go release that is too old or not known yet")                              \
 	X(TOO_BIG, "out_of_memory", "not enough memory to inspect it")                             \

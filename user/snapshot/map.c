@@ -38,25 +38,33 @@ void map_copy_done(struct map_copy *copy)
 	*copy = (struct map_copy){0};
 }
 
+static int resize(uint8_t **bytes, size_t n, size_t size)
+{
+	size_t total;
+	void *resized;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		return -ENOMEM;
+	resized = realloc(*bytes, total);
+	if (!resized)
+		return -ENOMEM;
+	*bytes = resized;
+	return 0;
+}
+
 /* Room for at least `more` entries. */
 static int filling_reserve(struct filling *filling, size_t more)
 {
 	struct map_copy *copy = &filling->copy;
 	size_t room = filling->room ? filling->room : FIRST_ROOM;
-	void *keys, *values;
 
 	while (room - copy->n < more)
 		room *= 2;
 	if (room == filling->room)
 		return 0;
-	keys = reallocarray(copy->keys, room, copy->key_size);
-	if (!keys)
+	if (resize(&copy->keys, room, copy->key_size) < 0 ||
+	    resize(&copy->values, room, copy->value_size) < 0)
 		return -ENOMEM;
-	copy->keys = keys;
-	values = reallocarray(copy->values, room, copy->value_size);
-	if (!values)
-		return -ENOMEM;
-	copy->values = values;
 	filling->room = room;
 	return 0;
 }
