@@ -67,8 +67,7 @@ static __always_inline void key_add(struct ps_scratch *s, __u32 label, const str
 			drop(PS_DROP_LABEL_CUT);
 			len = PS_LABEL_MAX;
 		}
-		/* One store, perhaps unaligned: both machines can, and the verifier lets them. */
-		*(__u64 *)(s->key.bytes + used) = va;
+		store_unaligned(s->key.bytes + used, va);
 		key_set(s, label, PS_LABEL_STATIC, len, sizeof(va));
 		return;
 	}
