@@ -23,6 +23,7 @@ struct app {
 	struct probe_shared *shared;
 	struct registry *registry;
 	struct target_table targets;
+	uint64_t abandoned; /* events that were open when their process ended */
 	struct http_server *server;
 	int epoll_fd, signal_fd, rescan_fd, clock_fd;
 	bool stop;
@@ -92,7 +93,7 @@ static void on_process_event(void *ctx, const struct ps_process_event *event)
 	if (event->kind == PS_PROCESS_EXEC)
 		consider(app, pid, &event->process);
 	else
-		goroutines_forget(app->shared, &event->process);
+		app->abandoned += goroutines_forget(app->shared, &event->process);
 	pthread_mutex_unlock(&app->lock);
 }
 
@@ -129,7 +130,7 @@ static void rescan(struct app *app)
 static int render(void *ctx, char **ret_text, size_t *ret_len)
 {
 	struct app *app = ctx;
-	struct scrape_source source = {app->options, app->shared, app->registry, &app->targets};
+	struct scrape_source source = {app->options, app->shared, app->registry, &app->targets, app->abandoned};
 	int r;
 
 	pthread_mutex_lock(&app->lock);

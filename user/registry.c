@@ -156,13 +156,33 @@ static int add_image(struct registry *registry, const struct facts *facts, const
 	return 0;
 }
 
-/* 1 when the process runs an inode that is attached already under another device number, 0 when not, or -errno. */
-static int is_covered(const struct image *image, pid_t pid, const struct process_exe *exe)
+/* The same file under another device number, as far as stat can tell: the real inode gives all its mounts one time. */
+static bool may_be_attached(const struct registry *registry, const struct image *image,
+			    const struct process_exe *exe)
+{
+	for (size_t i = 0; i < registry->ninodes; i++) {
+		const struct inode *inode = &registry->inodes[i];
+
+		if (inode->image == image && inode->exe.size == exe->size &&
+		    inode->exe.mtime_ns == exe->mtime_ns)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * 1 when the process runs an inode that is attached already under another device number, 0 when not, or -errno. Its
+ * breakpoints alone prove nothing: they may be another observer's.
+ */
+static int is_covered(const struct registry *registry, const struct image *image, pid_t pid,
+		      const struct process_exe *exe)
 {
 	const struct facts_site *site = image->facts.sites;
 	uint64_t bias;
 	int r;
 
+	if (!may_be_attached(registry, image, exe))
+		return 0;
 	while (site->reason != PLAN_REASON_NONE) /* a loaded image has at least one */
 		site++;
 	r = process_load_bias(pid, exe, site->va, site->file_offset, &bias);
@@ -170,13 +190,14 @@ static int is_covered(const struct image *image, pid_t pid, const struct process
 }
 
 /* Attaches the inode behind exe_fd to the image, unless it is attached already under another device number. */
-static void attach_inode(struct image *image, pid_t pid, int exe_fd, const struct process_exe *exe)
+static void attach_inode(const struct registry *registry, struct image *image, pid_t pid, int exe_fd,
+			 const struct process_exe *exe)
 {
 	int r;
 
 	if (!image->probe)
 		return;
-	r = is_covered(image, pid, exe);
+	r = is_covered(registry, image, pid, exe);
 	if (r > 0)
 		return;
 	if (r < 0)
@@ -241,7 +262,7 @@ int registry_resolve(struct registry *registry, pid_t pid, struct image **ret_im
 		if (r < 0 && r != -ENOENT)
 			return r;
 		if (image)
-			attach_inode(image, pid, exe_fd, &exe);
+			attach_inode(registry, image, pid, exe_fd, &exe);
 		remember_inode(registry, &exe, image);
 	}
 	if (!image)

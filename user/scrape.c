@@ -89,6 +89,7 @@ static int take_snapshot(const struct scrape_source *source, struct page *page)
 	r = snapshot_take(&maps, &page->snapshot);
 	if (r < 0)
 		return r;
+	page->snapshot->drops[PS_DROP_SPAN_ABANDONED] += source->abandoned;
 	page->snapshot->drops[PS_DROP_RECURSION] += probe_shared_recursions(shared);
 	n = registry_images(source->registry, &images);
 	for (size_t i = 0; i < n; i++)

@@ -18,6 +18,7 @@ struct scrape_source {
 	struct probe_shared *shared;
 	struct registry *registry;
 	struct target_table *targets; /* struct target.image is a struct observed */
+	uint64_t abandoned;           /* events that were open when their process ended */
 };
 
 /* The metrics page. 0 with an owned text, or -errno. The caller keeps the sources still meanwhile. */

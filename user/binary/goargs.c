@@ -57,7 +57,7 @@ static int add_component(struct decoder *decoder, uint8_t offset)
 	struct goargs *args = &decoder->args;
 	uint8_t size;
 
-	if (view_u8(decoder->stream, decoder->off++, &size) < 0 || size > MAX_SCALAR ||
+	if (view_u8(decoder->stream, decoder->off++, &size) < 0 || size == 0 || size > MAX_SCALAR ||
 	    args->n == GOFUNC_MAX_ARGS)
 		return -EBADMSG;
 	args->args[args->n++] = (struct goarg){
@@ -118,7 +118,7 @@ static int assign_registers(const struct goimage *image, struct goargs *args)
 			continue;
 		}
 		if (used == integer_registers(image))
-			return -EBADMSG;
+			return -EOPNOTSUPP;
 		arg->reg = (uint8_t)used++;
 	}
 	return 0;

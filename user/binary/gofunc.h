@@ -61,7 +61,8 @@ struct goargs {
  * of the functions we ask about is one word and thus in register 0; a later argument whose offset
  * lies below the receiver's spill slot is on the stack, since stack arguments come first in the
  * area. Floats are not told from integers by ArgInfo: do not ask for functions that take them. 0,
- * -ENOENT (no ArgInfo), -EOPNOTSUPP (generic: its dictionary argument is not recorded) or -EBADMSG.
+ * -ENOENT (no ArgInfo), -EOPNOTSUPP (generic: its dictionary argument is not recorded; or
+ * more words than registers: the first argument is none of one word) or -EBADMSG.
  */
 int gofunc_args(const struct goimage *image, const struct gofunc *func, struct goargs *ret_args);
 

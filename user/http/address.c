@@ -46,7 +46,8 @@ int address_parse(const char *text, struct address *ret_address)
 
 	if (r < 0 || number_parse_u64(colon + 1, 0, UINT16_MAX, &port) < 0)
 		return -EINVAL;
-	if ((size_t)(end - host) > ADDRESS_HOST_MAX || strcspn(host, "[] \t/") < (size_t)(end - host))
+	if ((size_t)(end - host) > ADDRESS_HOST_MAX ||
+	    strcspn(host, "[] \t/") < (size_t)(end - host))
 		return -EINVAL;
 	memcpy(address.host, host, (size_t)(end - host));
 	address.port = (uint16_t)port;

@@ -9,14 +9,15 @@
 
 struct address {
 	char host[ADDRESS_HOST_MAX + 1]; /* without brackets; "" = all addresses, IPv6 and IPv4 */
-	uint16_t port;			 /* 0 = the kernel chooses */
+	uint16_t port;                   /* 0 = the kernel chooses */
 };
 
 /* 0, or -EINVAL. An IPv6 address needs brackets. */
 int address_parse(const char *text, struct address *ret_address);
 /*
- * Opens a listening, non-blocking TCP socket; of a name's addresses, the first that works. 0 with an owned descriptor;
- * -EINVAL when the host is none; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES or another -errno.
+ * Opens a listening, non-blocking TCP socket; of a name's addresses, the first that works. 0 with
+ * an owned descriptor; -EINVAL when the host is none; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES or
+ * another -errno.
  */
 int address_listen(const struct address *address, int *ret_fd);
 /* The port that a socket is bound to. 0 or -errno. */

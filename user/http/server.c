@@ -9,21 +9,22 @@
 #include "http/address.h"
 #include "util/cleanup.h"
 
-/* Scrapes are few; a page is rendered in its thread, so that one long page does not hold up another. */
-#define THREADS 2
-#define MAX_CONNECTIONS 64U
-#define IDLE_SECONDS 15U /* of a connection, waiting for a request or for the client to read */
+/* Scrapes are few; a page is rendered in its thread, so that one long page does not hold up
+ * another. */
+#define THREADS          2
+#define MAX_CONNECTIONS  64U
+#define IDLE_SECONDS     15U /* of a connection, waiting for a request or for the client to read */
 #define CONNECTION_BYTES (16 * 1024UL)
 
-#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
-#define TYPE_TEXT "text/plain; charset=utf-8"
-#define TYPE_HTML "text/html; charset=utf-8"
-#define ALLOWED "GET, HEAD"
+#define TYPE_METRICS     "text/plain; version=0.0.4; charset=utf-8"
+#define TYPE_TEXT        "text/plain; charset=utf-8"
+#define TYPE_HTML        "text/html; charset=utf-8"
+#define ALLOWED          "GET, HEAD"
 
 struct http_server {
 	struct MHD_Daemon *daemon; /* owned */
-	char *telemetry_path;	   /* owned */
-	char *landing;		   /* owned */
+	char *telemetry_path;      /* owned */
+	char *landing;             /* owned */
 	http_render render;
 	void *ctx;
 	uint16_t port;
@@ -33,7 +34,8 @@ struct http_server {
 struct answer {
 	unsigned int status;
 	const char *type;
-	char *owned; /* body that the response frees; else text is static or lives as long as the server */
+	char *owned; /* body that the response frees; else text is static or lives as long as the
+			server */
 	const char *text;
 	size_t len;
 };
@@ -127,8 +129,9 @@ static struct answer make_answer(const struct http_server *server, const char *p
 }
 
 /*
- * Called by libmicrohttpd once with the headers, then for each part of a body, then once more. A request that may have no body
- * is answered at the first call: the connection is closed behind the answer and the body never read.
+ * Called by libmicrohttpd once with the headers, then for each part of a body, then once more. A
+ * request that may have no body is answered at the first call: the connection is closed behind the
+ * answer and the body never read.
  */
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *path,
 			      const char *method, const char *version, const char *upload,
@@ -149,7 +152,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 	return send_answer(connection, make_answer(cls, path, method));
 }
 
-/* The path is compared with what libmicrohttpd decoded, and stands in a page: plain characters only. */
+/* The path is compared with what libmicrohttpd decoded, and stands in a page: plain characters
+ * only. */
 static bool path_is_plain(const char *path)
 {
 	return path[0] == '/' && path[strspn(path, "abcdefghijklmnopqrstuvwxyz"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP endpoint: libmicrohttpd and nothing else. GET and HEAD of the metrics, of a landing page at / and of /-/healthy;
- * 404 for other paths, 405 for other methods. Connections are bounded in number, memory and idle time.
+ * The HTTP endpoint: libmicrohttpd and nothing else. GET and HEAD of the metrics, of a landing page
+ * at / and of /-/healthy; 404 for other paths, 405 for other methods. Connections are bounded in
+ * number, memory and idle time.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -13,21 +14,23 @@
 struct http_server;
 
 /*
- * Renders the metrics page: 0 with an owned text (from malloc) and its length, or -errno (answered as 500). Called from the
- * server's threads, several at once.
+ * Renders the metrics page: 0 with an owned text (from malloc) and its length, or -errno (answered
+ * as 500). Called from the server's threads, several at once.
  */
 typedef int (*http_render)(void *ctx, char **ret_text, size_t *ret_len);
 
 struct http_options {
-	const char *listen_address; /* "host:port", "[v6]:port" or ":port" (all addresses, IPv6 and IPv4) */
+	const char *
+	    listen_address; /* "host:port", "[v6]:port" or ":port" (all addresses, IPv6 and IPv4) */
 	const char *telemetry_path; /* "/metrics": letters, digits and /-_.~ */
 	http_render render;
 	void *ctx;
 };
 
 /*
- * Starts serving; options are copied. 0 with an owned *ret_server; -EINVAL malformed address or path, or a host that does
- * not exist; -EADDRINUSE; -EADDRNOTAVAIL; -EACCES; another -errno. The threads inherit the caller's signal mask.
+ * Starts serving; options are copied. 0 with an owned *ret_server; -EINVAL malformed address or
+ * path, or a host that does not exist; -EADDRINUSE; -EADDRNOTAVAIL; -EACCES; another -errno. The
+ * threads inherit the caller's signal mask.
  */
 int http_server_new(const struct http_options *options, struct http_server **ret_server);
 /* The port really bound (for ":0"). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A set of 64-bit hashes with linear probing. Two series with the same hash would do no harm but one: that a full identity
- * shows one series more.
+ * A set of 64-bit hashes with linear probing. Two series with the same hash would do no harm but
+ * one: that a full identity shows one series more.
  */
 #include "metric/admission.h"
 
@@ -19,7 +19,7 @@ struct slot {
 struct metric_admission {
 	pthread_mutex_t lock;
 	struct slot *slots; /* owned */
-	size_t nslots;	    /* a power of two */
+	size_t nslots;      /* a power of two */
 	size_t used, nmet;
 };
 
@@ -69,7 +69,8 @@ static struct slot *find_slot(struct slot *slots, size_t nslots, uint64_t hash)
 	return &slots[i];
 }
 
-/* Moves the slots (only those met, if met_only) to another table. 0, or -ENOMEM: then nothing has changed. */
+/* Moves the slots (only those met, if met_only) to another table. 0, or -ENOMEM: then nothing has
+ * changed. */
 static int rebuild(struct metric_admission *admission, size_t nslots, bool met_only)
 {
 	struct slot *slots = calloc(nslots, sizeof(*slots));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Remembers which series have been shown, so that an identity with too many keeps those it has: a series that moved into
- * _overflow between two scrapes would be a counter that goes down. Forgets series that no longer exist.
+ * Remembers which series have been shown, so that an identity with too many keeps those it has: a
+ * series that moved into _overflow between two scrapes would be a counter that goes down. Forgets
+ * series that no longer exist.
  */
 #ifndef METRIC_ADMISSION_H
 #define METRIC_ADMISSION_H
@@ -18,7 +19,8 @@ int metric_admission_new(struct metric_admission **ret_admission);
 void metric_admission_free(struct metric_admission *admission);
 DEFINE_CLEANUP(struct metric_admission *, metric_admission_free)
 
-/* Around one exposition: other threads wait in begin until end, which forgets all that was not met in between. */
+/* Around one exposition: other threads wait in begin until end, which forgets all that was not met
+ * in between. */
 void metric_admission_begin(struct metric_admission *admission);
 void metric_admission_end(struct metric_admission *admission);
 /* Whether the series was shown before: row is the metric's index, text its labels. */

@@ -4,11 +4,13 @@
  *
  *   # HELP <name> <text>                          \ and newline escaped
  *   # TYPE <name> counter|gauge|histogram
- *   <name>{<label>="<value>",...} <number>        one line per series; \, " and newline escaped in values
+ *   <name>{<label>="<value>",...} <number>        one line per series; \, " and newline escaped in
+ * values
  *
- * and nothing of another family stands between its lines. A histogram's series is <name>_bucket with a last label le (the upper
- * bound, inclusive; counts are cumulative; the last is +Inf), then <name>_sum and <name>_count, which equals +Inf. A family
- * without series is left out. Source: prometheus.io/docs/instrumenting/exposition_formats.
+ * and nothing of another family stands between its lines. A histogram's series is <name>_bucket
+ * with a last label le (the upper bound, inclusive; counts are cumulative; the last is +Inf), then
+ * <name>_sum and <name>_count, which equals +Inf. A family without series is left out. Source:
+ * prometheus.io/docs/instrumenting/exposition_formats.
  */
 #include "metric/expose.h"
 
@@ -31,7 +33,7 @@ struct exposing {
 	const struct metric_record_info *record;
 	struct strbuf name;   /* whole */
 	struct strbuf labels; /* of the series, without braces */
-	bool headed;	      /* HELP and TYPE are written */
+	bool headed;          /* HELP and TYPE are written */
 	int error;
 };
 
@@ -82,7 +84,8 @@ static void write_line(struct exposing *exposing, const char *suffix, const stru
 	strbuf_addch(exposing->out, '\n');
 }
 
-/* The count is that of the buckets: they are copied while they move, and must agree with each other. */
+/* The count is that of the buckets: they are copied while they move, and must agree with each
+ * other. */
 static void write_histogram(struct exposing *exposing, const struct metric_series *series)
 {
 	const struct metric_row *row = exposing->row;
@@ -184,7 +187,8 @@ static size_t count_room(struct exposing *exposing, struct run run)
 	return known < max ? max - known : 0;
 }
 
-/* A target's own label set may read like the series that stands for all others: they are one then. */
+/* A target's own label set may read like the series that stands for all others: they are one then.
+ */
 static bool reads_overflow(const struct metric_row *row, const struct metric_point *point)
 {
 	static const struct metric_text overflow = {METRIC_OVERFLOW, sizeof(METRIC_OVERFLOW) - 1};
@@ -208,9 +212,8 @@ static bool admit(struct exposing *exposing, const struct metric_point *point, s
 		--*room;
 	}
 	if (admission && exposing->row->prefix == METRIC_PREFIX_TARGET)
-		exposing->error =
-		    metric_admission_add(admission, row_index(exposing), exposing->labels.data,
-					 exposing->labels.len);
+		exposing->error = metric_admission_add(admission, row_index(exposing),
+						       exposing->labels.data, exposing->labels.len);
 	return true;
 }
 
@@ -230,8 +233,8 @@ static void write_run(struct exposing *exposing, struct run run)
 	size_t room = count_room(exposing, run);
 	struct metric_series series, overflow = {.set = false};
 
-	for (const struct metric_point *next, *point = run.begin; point < run.end && !exposing->error;
-	     point = next) {
+	for (const struct metric_point *next, *point = run.begin;
+	     point < run.end && !exposing->error; point = next) {
 		next = merge_points(exposing->row, point, run.end, &series);
 		if (!series.set)
 			continue;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the metric stage is given: a snapshot, whose processes they are, and what the observer knows of itself. Borrowed, read
- * only. Texts may be any bytes: they are made valid labels when written. Records of a process that is not in `processes`
- * are not shown. Identities with equal labels are one.
+ * What the metric stage is given: a snapshot, whose processes they are, and what the observer knows
+ * of itself. Borrowed, read only. Texts may be any bytes: they are made valid labels when written.
+ * Records of a process that is not in `processes` are not shown. Identities with equal labels are
+ * one.
  */
 #ifndef METRIC_INPUT_H
 #define METRIC_INPUT_H
@@ -39,7 +40,8 @@ struct metric_probe_info {
 	const char *service, *binary, *family, *metric, *state, *reason;
 };
 
-/* Numbers folded from processes that are gone: same shape as the snapshot's rows, but by identity. */
+/* Numbers folded from processes that are gone: same shape as the snapshot's rows, but by identity.
+ */
 struct metric_input {
 	const struct snapshot *snapshot;
 	const struct metric_identity *identities;
@@ -61,7 +63,8 @@ struct metric_admission;
 struct metric_options {
 	const char *namespace_name; /* "philotes"; a valid metric name */
 	uint32_t max_series;        /* per identity and metric; beyond: _overflow. 0 = no bound */
-	/* Keeps series from moving into _overflow between expositions (metric/admission.h); NULL = the first in order stay. */
+	/* Keeps series from moving into _overflow between expositions (metric/admission.h); NULL =
+	 * the first in order stay. */
 	struct metric_admission *admission;
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * UTF-8 as the Unicode standard defines it (table 3-7, well-formed byte sequences): no overlong forms, no surrogates, nothing
- * above U+10FFFF. The first byte gives the length and the range of the second; all further bytes are 80..BF.
+ * UTF-8 as the Unicode standard defines it (table 3-7, well-formed byte sequences): no overlong
+ * forms, no surrogates, nothing above U+10FFFF. The first byte gives the length and the range of
+ * the second; all further bytes are 80..BF.
  */
 #include "metric/label.h"
 
@@ -27,7 +28,8 @@ struct joining {
 	bool full; /* nothing more may follow */
 };
 
-/* Matches bytes against one row: its length, 0 = no match, -1 = all there is matches but it is not all. */
+/* Matches bytes against one row: its length, 0 = no match, -1 = all there is matches but it is not
+ * all. */
 static int match_sequence(const uint8_t *bytes, size_t len, size_t row)
 {
 	if (bytes[0] < sequences[row].first || bytes[0] > sequences[row].last)
@@ -44,7 +46,8 @@ static int match_sequence(const uint8_t *bytes, size_t len, size_t row)
 	return sequences[row].len;
 }
 
-/* Length of the character at the start of len > 0 bytes; 0 = a bad byte; -1 = the bytes end inside of it. */
+/* Length of the character at the start of len > 0 bytes; 0 = a bad byte; -1 = the bytes end inside
+ * of it. */
 static int character(const uint8_t *bytes, size_t len)
 {
 	int n = 0;
@@ -99,8 +102,7 @@ int metric_text_from_parts(struct arena *arena, const struct snapshot_label *fir
 {
 	struct joining joining = {.len = 0};
 
-	if (first->kind == PS_LABEL_UNREADABLE ||
-	    (second && second->kind == PS_LABEL_UNREADABLE)) {
+	if (first->kind == PS_LABEL_UNREADABLE || (second && second->kind == PS_LABEL_UNREADABLE)) {
 		*ret_text = (struct metric_text){METRIC_UNREADABLE, strlen(METRIC_UNREADABLE)};
 		return 0;
 	}

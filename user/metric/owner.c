@@ -64,7 +64,8 @@ static int compare_ranked(const void *a, const void *b)
 	return metric_text_compare(&left->text, &right->text);
 }
 
-/* Sorts identities by their text, equal ones become one: ret_numbers[i] is the number of input identity i. */
+/* Sorts identities by their text, equal ones become one: ret_numbers[i] is the number of input
+ * identity i. */
 static int rank_identities(struct arena *arena, const struct metric_input *input,
 			   struct metric_text *ret_identities, uint32_t *ret_numbers)
 {
@@ -102,8 +103,7 @@ int metric_owners_make(struct arena *arena, const struct metric_input *input,
 		       struct metric_owners *ret_owners)
 {
 	struct metric_owners owners = {
-	    .identities =
-		arena_alloc_array(arena, input->nidentities, sizeof(*owners.identities)),
+	    .identities = arena_alloc_array(arena, input->nidentities, sizeof(*owners.identities)),
 	    .owners = arena_alloc_array(arena, input->nprocesses, sizeof(*owners.owners)),
 	};
 	uint32_t *numbers = arena_alloc_array(arena, input->nidentities, sizeof(*numbers));

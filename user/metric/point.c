@@ -102,8 +102,7 @@ static int make_own_point(const struct making *making, const struct metric_own *
 	for (unsigned int i = 0; i < ARRAY_LEN(row->values); i++)
 		values[i] = row->values[i];
 	for (unsigned int i = 0; i < METRIC_MAX_LABELS; i++) {
-		int r =
-		    metric_text_from_str(making->arena, row->labels[i], &ret_point->labels[i]);
+		int r = metric_text_from_str(making->arena, row->labels[i], &ret_point->labels[i]);
 
 		if (r < 0)
 			return r;

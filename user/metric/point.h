@@ -10,7 +10,7 @@
 /* One record. */
 struct metric_point {
 	uint32_t identity; /* index in metric_owners.identities; unused for the observer's own */
-	bool alive;	   /* its process is */
+	bool alive;        /* its process is */
 	struct metric_text labels[METRIC_MAX_LABELS];
 	const uint8_t *value; /* borrowed from the snapshot, or in the arena */
 };
@@ -27,7 +27,8 @@ struct metric_owner {
 	bool alive;
 };
 
-/* Identities with their labels written out, each text once and in order; and processes in order of snapshot_process_compare. */
+/* Identities with their labels written out, each text once and in order; and processes in order of
+ * snapshot_process_compare. */
 struct metric_owners {
 	struct metric_text *identities;
 	struct metric_owner *owners;
@@ -37,7 +38,8 @@ struct metric_owners {
 /* Both put everything into arena. 0 or -ENOMEM. */
 int metric_owners_make(struct arena *arena, const struct metric_input *input,
 		       struct metric_owners *ret_owners);
-/* Records of a process that owners does not know are left out: it is not settled yet whose they are. */
+/* Records of a process that owners does not know are left out: it is not settled yet whose they
+ * are. */
 int metric_points_make(struct arena *arena, const struct metric_input *input,
 		       const struct metric_owners *owners, enum metric_record record,
 		       struct metric_points *ret_points);

@@ -7,9 +7,9 @@
 
 /* The value of a series. */
 struct metric_series {
-	uint64_t value; /* in the row's format; of a histogram: its sum */
-	uint64_t at_ns; /* of a value by moment */
-	bool set;	/* at least one record has been merged */
+	uint64_t value;                       /* in the row's format; of a histogram: its sum */
+	uint64_t at_ns;                       /* of a value by moment */
+	bool set;                             /* at least one record has been merged */
 	uint64_t buckets[METRIC_MAX_BUCKETS]; /* of a histogram, not cumulative */
 };
 

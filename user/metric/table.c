@@ -14,9 +14,9 @@ const char *metric_type_name(enum metric_type type)
 
 /* Bounds, shared with the kernel side. */
 #define BOUND(bound) bound,
-#define BOUNDS(name, list)                                                                         \
-	static const uint64_t name##_list[] = {list(BOUND)};                                       \
-	_Static_assert(ARRAY_LEN(name##_list) < METRIC_MAX_BUCKETS, #name " has too many");        \
+#define BOUNDS(name, list)                                                                  \
+	static const uint64_t name##_list[] = {list(BOUND)};                                \
+	_Static_assert(ARRAY_LEN(name##_list) < METRIC_MAX_BUCKETS, #name " has too many"); \
 	static const struct metric_bounds name = {name##_list, ARRAY_LEN(name##_list)}
 
 BOUNDS(event_lag_bounds, PS_EVENT_LAG_BOUNDS);
@@ -90,7 +90,10 @@ static bool own_maps(const struct metric_input *input, size_t i, struct metric_o
 	return true;
 }
 
-#define ONE(label) {PS_LABEL_##label, METRIC_NO_PART}
+#define ONE(label)                               \
+	{                                        \
+		PS_LABEL_##label, METRIC_NO_PART \
+	}
 
 const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_TABLES] = {.labels = {"source", "table", "operation"},
@@ -115,18 +118,19 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
 };
 
 /* Name and family of a target metric are those of ps_metrics.h. */
-#define X(id, name, family)                                                                        \
-	static const char name_##id[] = name;                                                      \
+#define X(id, name, family)                   \
+	static const char name_##id[] = name; \
 	enum { family_##id = PS_FAMILY_##family };
 PS_METRICS(X)
 #undef X
-#define TARGET(id)                                                                                 \
+#define TARGET(id) \
 	.prefix = METRIC_PREFIX_TARGET, .name = name_##id, .family = (enum ps_family)family_##id
 
-#define OWN_VALUE(i) ((i) * sizeof(uint64_t)) /* in metric_own.values */
+#define OWN_VALUE(i)   ((i) * sizeof(uint64_t)) /* in metric_own.values */
 #define SELF(own_name) .prefix = METRIC_PREFIX_SELF, .name = own_name
 
-/* The merging rules are the contract's: counters and histograms add up, gauges show what was written last. */
+/* The merging rules are the contract's: counters and histograms add up, gauges show what was
+ * written last. */
 const struct metric_row metric_table[] = {
     [PS_METRIC_CDC_EVENTS] =
 	{
@@ -143,7 +147,8 @@ const struct metric_row metric_table[] = {
 	    TARGET(CDC_LAG),
 	    .type = METRIC_GAUGE,
 	    .unit = "seconds",
-	    .help = "Age of the newest change event when it was handed to the pipeline; negative when the "
+	    .help = "Age of the newest change event when it was handed to the pipeline; negative "
+		    "when the "
 		    "database's clock is ahead.",
 	    .format = METRIC_SIGNED_NS,
 	    .merge = METRIC_LATEST,
@@ -158,8 +163,9 @@ const struct metric_row metric_table[] = {
 	    TARGET(CDC_STATE),
 	    .type = METRIC_GAUGE,
 	    .unit = "",
-	    .help = "State of the pipeline: 0 starting, 1 running, 2 paused, 3 stopping, 4 stopped, "
-		    "5 failed.",
+	    .help =
+		"State of the pipeline: 0 starting, 1 running, 2 paused, 3 stopping, 4 stopped, "
+		"5 failed.",
 	    .format = METRIC_SIGNED,
 	    .merge = METRIC_LATEST,
 	    .record = METRIC_RECORD_STATES,
@@ -173,7 +179,8 @@ const struct metric_row metric_table[] = {
 	    TARGET(CDC_EVENT_DURATION),
 	    .type = METRIC_HISTOGRAM,
 	    .unit = "seconds",
-	    .help = "Time from the first attempt of a change event to the end of its handling, retries and "
+	    .help = "Time from the first attempt of a change event to the end of its handling, "
+		    "retries and "
 		    "their waits included.",
 	    .format = METRIC_NS,
 	    .record = METRIC_RECORD_SOURCES,
@@ -187,7 +194,8 @@ const struct metric_row metric_table[] = {
 	    TARGET(CDC_EVENT_LAG),
 	    .type = METRIC_HISTOGRAM,
 	    .unit = "seconds",
-	    .help = "Age of change events when they were handed to the pipeline; a negative lag counts as 0.",
+	    .help = "Age of change events when they were handed to the pipeline; a negative lag "
+		    "counts as 0.",
 	    .format = METRIC_NS,
 	    .record = METRIC_RECORD_TABLES,
 	    .nlabels = 2,
@@ -202,7 +210,8 @@ const struct metric_row metric_table[] = {
 	    TARGET(CDC_LAST_EVENT),
 	    .type = METRIC_GAUGE,
 	    .unit = "seconds",
-	    .help = "Commit time of the newest change event seen, in Unix time: tells an idle pipeline from "
+	    .help = "Commit time of the newest change event seen, in Unix time: tells an idle "
+		    "pipeline from "
 		    "a stuck one.",
 	    .format = METRIC_SIGNED_NS,
 	    .merge = METRIC_GREATEST,
@@ -233,7 +242,8 @@ const struct metric_row metric_table[] = {
 	SELF("probe_info"),
 	.type = METRIC_GAUGE,
 	.unit = "",
-	.help = "Each metric of each distinct executable and, unless it is attached, why not; always 1.",
+	.help = "Each metric of each distinct executable and, unless it is attached, why not; "
+		"always 1.",
 	.merge = METRIC_GREATEST,
 	.record = METRIC_RECORD_INFOS,
 	.nlabels = 6,
@@ -267,7 +277,8 @@ const struct metric_row metric_table[] = {
 	SELF("map_capacity"),
 	.type = METRIC_GAUGE,
 	.unit = "",
-	.help = "Entries a kernel map has room for; beyond them, numbers are dropped with a reason.",
+	.help =
+	    "Entries a kernel map has room for; beyond them, numbers are dropped with a reason.",
 	.record = METRIC_RECORD_MAPS,
 	.nlabels = 1,
 	.value = OWN_VALUE(1),

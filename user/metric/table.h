@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of all metrics, and of the records they are read from. A metric is a row; the code that collects, merges and
- * writes knows no metric by name.
+ * The one table of all metrics, and of the records they are read from. A metric is a row; the code
+ * that collects, merges and writes knows no metric by name.
  */
 #ifndef METRIC_TABLE_H
 #define METRIC_TABLE_H
@@ -14,7 +14,7 @@
 #include "ps_metrics.h"
 #include "snapshot/snapshot.h"
 
-#define METRIC_MAX_LABELS 6
+#define METRIC_MAX_LABELS  6
 #define METRIC_MAX_BUCKETS 20
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_TYPE_MAX };
@@ -34,7 +34,8 @@ enum metric_merge {
 	METRIC_MERGE_MAX,
 };
 
-/* Upper bounds of a histogram's buckets, inclusive, without +Inf: its record holds n + 1 counts that are not cumulative. */
+/* Upper bounds of a histogram's buckets, inclusive, without +Inf: its record holds n + 1 counts
+ * that are not cumulative. */
 struct metric_bounds {
 	const uint64_t *bounds; /* in the metric's format */
 	size_t n;
@@ -66,11 +67,14 @@ struct metric_own {
 };
 
 struct metric_record_info {
-	const char *labels[METRIC_MAX_LABELS]; /* names, in the order they are shown and sorted by; NULL-padded */
-	/* Records of targets: which rows of the snapshot, and which one or two labels of the key each label is made of. */
+	const char *labels[METRIC_MAX_LABELS]; /* names, in the order they are shown and sorted by;
+						  NULL-padded */
+	/* Records of targets: which rows of the snapshot, and which one or two labels of the key
+	 * each label is made of. */
 	enum snapshot_kind kind;
 	uint8_t parts[METRIC_MAX_LABELS][2];
-	/* Records of the observer's own: row i, false behind the last; NULL = records of targets. */
+	/* Records of the observer's own: row i, false behind the last; NULL = records of targets.
+	 */
 	bool (*own)(const struct metric_input *input, size_t i, struct metric_own *ret_row);
 };
 extern const struct metric_record_info metric_records[METRIC_RECORD_MAX];
@@ -85,15 +89,17 @@ struct metric_row {
 	enum metric_format format; /* of the value, of a histogram's sum and bounds */
 	enum metric_merge merge;
 	enum metric_record record;
-	uint8_t nlabels; /* the first ones of the record's; those that differ only behind are merged */
-	bool timed;	 /* the record holds a moment, and no number for this metric while that is 0 */
-	uint16_t at;	 /* offset of the moment: u64, CLOCK_MONOTONIC ns */
-	uint16_t value;	 /* offset of the value, or of the buckets: u64 or s64 */
-	uint16_t sum;	 /* offset of a histogram's sum: u64 */
+	uint8_t
+	    nlabels; /* the first ones of the record's; those that differ only behind are merged */
+	bool timed;  /* the record holds a moment, and no number for this metric while that is 0 */
+	uint16_t at; /* offset of the moment: u64, CLOCK_MONOTONIC ns */
+	uint16_t value;                     /* offset of the value, or of the buckets: u64 or s64 */
+	uint16_t sum;                       /* offset of a histogram's sum: u64 */
 	const struct metric_bounds *bounds; /* of a histogram, else NULL */
 };
 
-/* Target metrics first, by enum ps_metric, then the observer's own, in the order of the exposition. */
+/* Target metrics first, by enum ps_metric, then the observer's own, in the order of the exposition.
+ */
 extern const struct metric_row metric_table[];
 extern const size_t metric_table_len;
 

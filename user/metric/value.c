@@ -30,7 +30,8 @@ static void write_double(struct strbuf *out, double value)
 	strbuf_addstr(out, text);
 }
 
-/* By way of decimal text: a division would round twice, the value to double and then the quotient. */
+/* By way of decimal text: a division would round twice, the value to double and then the quotient.
+ */
 static void write_seconds(struct strbuf *out, uint64_t ns)
 {
 	char text[32];

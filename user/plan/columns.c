@@ -28,17 +28,20 @@ static unsigned int widest(const struct columns *columns, unsigned int column)
 
 static void measure(const struct columns *columns, unsigned int width, unsigned int *ret_widths)
 {
-	unsigned int total = 0, elastic;
+	unsigned int total = 0;
 
 	for (unsigned int i = 0; i < columns->ncolumns; i++) {
 		ret_widths[i] = widest(columns, i);
 		total += ret_widths[i] + (i ? GAP : 0);
 	}
-	elastic = ret_widths[columns->elastic];
-	if (total > width)
-		elastic =
-		    total - width + ELASTIC_MIN < elastic ? elastic - (total - width) : ELASTIC_MIN;
-	ret_widths[columns->elastic] = elastic;
+	for (unsigned int i = 0; i < COLUMNS_ELASTIC && total > width; i++) {
+		unsigned int *elastic = &ret_widths[columns->elastic[i]];
+		unsigned int spare = *elastic > ELASTIC_MIN ? *elastic - ELASTIC_MIN : 0;
+		unsigned int cut = total - width < spare ? total - width : spare;
+
+		*elastic -= cut;
+		total -= cut;
+	}
 }
 
 void columns_write_tail(const char *text, unsigned int width, struct strbuf *out)

@@ -6,13 +6,14 @@
 #include "util/strbuf.h"
 
 #define COLUMNS_MAX        8
+#define COLUMNS_ELASTIC    2
 #define COLUMNS_CELL_BYTES 256
 
 struct columns {
 	const char *const *heads;
 	unsigned int ncolumns, nrows;
-	unsigned int
-	    elastic; /* the column that is shortened, from its left, when a line would not fit */
+	/* These are shortened, from their left and in this order, when a line would not fit. */
+	unsigned int elastic[COLUMNS_ELASTIC];
 	/* Text of one cell, ASCII; called twice for each. */
 	void (*cell)(const void *ctx, unsigned int row, unsigned int column, char *ret_text,
 		     size_t size);

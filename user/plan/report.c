@@ -175,42 +175,48 @@ static void write_legend(const struct report *report, struct strbuf *out)
 			strbuf_addf(out, "%s: %s\n", plan_reason_text(i), plan_reason_help(i));
 }
 
-static void write_table(const struct report *report, const char *const *heads,
-			unsigned int ncolumns, unsigned int nrows, unsigned int elastic,
-			void (*cell)(const void *, unsigned int, unsigned int, char *, size_t),
-			struct strbuf *out)
+static void write_table(struct columns columns, struct strbuf *out)
 {
-	const struct columns columns = {
-	    .heads = heads,
-	    .ncolumns = ncolumns,
-	    .nrows = nrows,
-	    .elastic = elastic,
-	    .cell = cell,
-	    .ctx = report,
-	};
-
 	columns_write(&columns, WIDTH, out);
 	strbuf_addch(out, '\n');
+}
+
+static void write_tables(const struct report *report, struct strbuf *out)
+{
+	static const char *const sites[] = {"SITE",        "FUNCTION", "OFFSET", "PLACE",
+					    "INSTRUCTION", "COST",     "STATE"};
+	static const char *const fields[] = {"FIELD", "OFFSET", "FROM", "STATE"};
+	static const char *const metrics[] = {"METRIC", "STATE", "REASON"};
+
+	write_table((struct columns){.heads = sites,
+				     .ncolumns = ARRAY_LEN(sites),
+				     .nrows = PS_SITE_MAX,
+				     .elastic = {1, 4},
+				     .cell = site_cell,
+				     .ctx = report},
+		    out);
+	write_table((struct columns){.heads = fields,
+				     .ncolumns = ARRAY_LEN(fields),
+				     .nrows = catalog_nfields + catalog_narguments,
+				     .cell = field_cell,
+				     .ctx = report},
+		    out);
+	write_table((struct columns){.heads = metrics,
+				     .ncolumns = ARRAY_LEN(metrics),
+				     .nrows = PS_METRIC_MAX,
+				     .cell = metric_cell,
+				     .ctx = report},
+		    out);
 }
 
 void report_text(const char *subject, const struct facts *facts, const struct plan *plan,
 		 struct strbuf *out)
 {
-	static const char *const site_heads[] = {"SITE",        "FUNCTION", "OFFSET", "PLACE",
-						 "INSTRUCTION", "COST",     "STATE"};
-	static const char *const field_heads[] = {"FIELD", "OFFSET", "FROM", "STATE"};
-	static const char *const metric_heads[] = {"METRIC", "STATE", "REASON"};
 	const struct report report = {facts, plan};
 
 	write_head(subject, &report, out);
 	strbuf_addch(out, '\n');
-	if (facts->refusal == PLAN_REASON_NONE) {
-		write_table(&report, site_heads, ARRAY_LEN(site_heads), PS_SITE_MAX, 1, site_cell,
-			    out);
-		write_table(&report, field_heads, ARRAY_LEN(field_heads),
-			    catalog_nfields + catalog_narguments, 0, field_cell, out);
-		write_table(&report, metric_heads, ARRAY_LEN(metric_heads), PS_METRIC_MAX, 0,
-			    metric_cell, out);
-	}
+	if (facts->refusal == PLAN_REASON_NONE)
+		write_tables(&report, out);
 	write_legend(&report, out);
 }

@@ -4,19 +4,31 @@
 #include <bpf/bpf.h>
 #include <string.h>
 
-void goroutines_forget(const struct probe_shared *shared, const struct ps_process *process)
+/* 1 when the slot had an open event. */
+static unsigned int forget_slot(int fd, const struct ps_goroutine_key *key)
+{
+	struct ps_goroutine slot;
+	unsigned int open;
+
+	/* Nobody writes it any more: its process has ended. */
+	open = bpf_map_lookup_elem(fd, key, &slot) == 0 && slot.event_start_ns != 0;
+	bpf_map_delete_elem(fd, key);
+	return open;
+}
+
+unsigned int goroutines_forget(const struct probe_shared *shared, const struct ps_process *process)
 {
 	int fd = probe_shared_map_fd(shared, "goroutines");
 	struct ps_goroutine_key key, next;
-	void *previous = NULL;
+	unsigned int open = 0;
+	bool more = bpf_map_get_next_key(fd, NULL, &key) == 0;
 
-	/* The successor is asked for before the key goes: without it the walk would begin anew. */
-	while (bpf_map_get_next_key(fd, previous, &next) == 0) {
-		if (previous && memcmp(&key.process, process, sizeof(*process)) == 0)
-			bpf_map_delete_elem(fd, &key);
+	while (more) {
+		/* The successor is asked for before the key goes: without it the walk would begin anew. */
+		more = bpf_map_get_next_key(fd, &key, &next) == 0;
+		if (memcmp(&key.process, process, sizeof(*process)) == 0)
+			open += forget_slot(fd, &key);
 		key = next;
-		previous = &key;
 	}
-	if (previous && memcmp(&key.process, process, sizeof(*process)) == 0)
-		bpf_map_delete_elem(fd, &key);
+	return open;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * BPF_MAP_LOOKUP_BATCH on a hash map copies bucket by bucket, each under its lock, and gives out a token (the number of the
- * next bucket) to go on with. As a key always lives in the same bucket, nothing is seen twice. It ends with ENOENT, whose
- * count is still valid; ENOSPC means that not even one bucket fits what is left of the buffer (kernel/bpf/hashtab.c,
+ * BPF_MAP_LOOKUP_BATCH on a hash map copies bucket by bucket, each under its lock, and gives out a
+ * token (the number of the next bucket) to go on with. As a key always lives in the same bucket,
+ * nothing is seen twice. It ends with ENOENT, whose count is still valid; ENOSPC means that not
+ * even one bucket fits what is left of the buffer (kernel/bpf/hashtab.c,
  * __htab_map_lookup_and_delete_batch).
  *
- * BPF_MAP_GET_NEXT_KEY starts over when the key that it is given has gone meanwhile (htab_map_get_next_key): that walk sees
- * keys again, and could go on for ever.
+ * BPF_MAP_GET_NEXT_KEY starts over when the key that it is given has gone meanwhile
+ * (htab_map_get_next_key): that walk sees keys again, and could go on for ever.
  */
 #include "snapshot/map.h"
 
@@ -16,7 +17,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define FIRST_ROOM 256U
+#define FIRST_ROOM      256U
 #define KERNEL_ENOTSUPP 524 /* leaks out of the kernel for map types without the command */
 
 /* A copy that is being filled. */
@@ -175,7 +176,8 @@ static int keep_newest(struct map_copy *copy)
 	for (size_t i = 0; i < copy->n; i++) {
 		const uint8_t *key = copy->keys + (size_t)order[i] * copy->key_size;
 
-		if (n && memcmp(kept.copy.keys + (n - 1) * copy->key_size, key, copy->key_size) == 0)
+		if (n &&
+		    memcmp(kept.copy.keys + (n - 1) * copy->key_size, key, copy->key_size) == 0)
 			n--;
 		memcpy(kept.copy.keys + n * copy->key_size, key, copy->key_size);
 		memcpy(kept.copy.values + n * copy->value_size,

@@ -185,8 +185,8 @@ static int make_rows(struct taking *taking, enum snapshot_kind kind)
 }
 
 /*
- * Records first and processes behind them: the kernel makes a process's entry before the first record, so every record that
- * is seen here finds its process.
+ * Records first and processes behind them: the kernel makes a process's entry before the first
+ * record, so every record that is seen here finds its process.
  */
 static int take_all(struct taking *taking)
 {

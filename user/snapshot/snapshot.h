@@ -12,9 +12,10 @@
 
 /* A label as the kernel stored it, static text already looked up. */
 struct snapshot_label {
-	const char *text; /* not NUL-terminated; raw bytes of the target; into the snapshot's arena */
+	const char
+	    *text; /* not NUL-terminated; raw bytes of the target; into the snapshot's arena */
 	uint16_t len;
-	uint8_t kind;     /* INLINE, CUT (text was longer), UNREADABLE (text is empty) or NONE */
+	uint8_t kind; /* INLINE, CUT (text was longer), UNREADABLE (text is empty) or NONE */
 };
 
 /* One record: whose, which labels, and where its numbers start. */
@@ -60,7 +61,8 @@ struct snapshot_counted {
 	int fd;
 };
 
-/* Where the numbers lie: fds of the maps (not owned; -1 = no such map), and how static strings are resolved. */
+/* Where the numbers lie: fds of the maps (not owned; -1 = no such map), and how static strings are
+ * resolved. */
 struct snapshot_source {
 	int map_fd[SNAPSHOT_KIND_MAX];      /* short keys */
 	int map_long_fd[SNAPSHOT_KIND_MAX]; /* long keys */
@@ -68,16 +70,17 @@ struct snapshot_source {
 	const struct snapshot_counted *counted; /* further maps, e.g. the goroutines; may be NULL */
 	size_t ncounted;
 	/*
-	 * Text of len bytes at va in the read-only data of image number `image`: copies it to ret_text. 0 or -errno (the
-	 * label becomes UNREADABLE).
+	 * Text of len bytes at va in the read-only data of image number `image`: copies it to
+	 * ret_text. 0 or -errno (the label becomes UNREADABLE).
 	 */
 	int (*static_text)(void *ctx, uint32_t image, uint64_t va, size_t len, char *ret_text);
 	void *ctx;
 };
 
 /*
- * Takes a snapshot. 0 with an owned *ret_snapshot; -ENOMEM; -EINVAL when a map's keys or values have another size than
- * ps_types.h says; or what the kernel said. Safe in several threads at once as far as static_text is.
+ * Takes a snapshot. 0 with an owned *ret_snapshot; -ENOMEM; -EINVAL when a map's keys or values
+ * have another size than ps_types.h says; or what the kernel said. Safe in several threads at once
+ * as far as static_text is.
  */
 int snapshot_take(const struct snapshot_source *source, struct snapshot **ret_snapshot);
 void snapshot_free(struct snapshot *snapshot);

@@ -41,8 +41,8 @@ static int unpack_bytes(struct unpacking *unpacking, uint8_t kind, uint8_t len,
 
 	if (take(unpacking, len, &text) < 0)
 		return -ERANGE;
-	*ret_label = (struct snapshot_label){
-	    .text = (const char *)text.data, .len = len, .kind = kind};
+	*ret_label =
+	    (struct snapshot_label){.text = (const char *)text.data, .len = len, .kind = kind};
 	return 0;
 }
 
@@ -79,8 +79,8 @@ static int unpack_nothing(struct unpacking *unpacking, uint8_t kind, uint8_t len
 
 /* How each kind stands in the key: 0, -ERANGE = contradicts itself, -ENOMEM. */
 static int (*const unpackers[])(struct unpacking *, uint8_t, uint8_t, struct snapshot_label *) = {
-    [PS_LABEL_NONE] = unpack_nothing,	    [PS_LABEL_INLINE] = unpack_bytes,
-    [PS_LABEL_CUT] = unpack_bytes,	    [PS_LABEL_STATIC] = unpack_static,
+    [PS_LABEL_NONE] = unpack_nothing,       [PS_LABEL_INLINE] = unpack_bytes,
+    [PS_LABEL_CUT] = unpack_bytes,          [PS_LABEL_STATIC] = unpack_static,
     [PS_LABEL_UNREADABLE] = unpack_nothing,
 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define BLOCK_BYTES 65536
-#define ALIGNMENT _Alignof(max_align_t)
+#define ALIGNMENT   _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;

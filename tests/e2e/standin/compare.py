@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparisons of what philoscope says with what the stand-in knows."""
+from itertools import accumulate
+
+EVENTS = "philotes_cdc_events_total"
+DURATION = "philotes_cdc_event_duration_seconds"
+
+
+def same(seen, expected, what):
+    """Series by series, with the differences named."""
+    wrong = {key: (seen.get(key), expected.get(key)) for key in seen.keys() | expected.keys()
+             if seen.get(key) != expected.get(key)}
+    named = [f"{dict(key)}: seen {s}, expected {e}" for key, (s, e) in list(wrong.items())[:5]]
+    assert not wrong, f"{what} differs in {len(wrong)} series: " + "; ".join(named)
+
+
+def counters(observer, *workers):
+    """Every counted event of every worker, and the lag histogram's counts, equal its own oracle's."""
+    scrape = observer.scrape()
+    for worker in workers:
+        oracle, pid = worker.oracle(), str(worker.pid)
+        for name in (EVENTS, "philotes_cdc_event_lag_seconds_count"):
+            same(scrape.select(name, drop=("service",), pid=pid), oracle.select(name), name)
+    return scrape
+
+
+def no_drops(scrape, **allowed):
+    """Nothing was dropped but for these reasons, exactly so often."""
+    drops = {dict(key)["reason"]: value for key, value in scrape.select("philoscope_drops_total").items()}
+    assert len(drops) >= 10, "the drop reasons are not all shown"
+    wrong = {reason: value for reason, value in drops.items() if value != allowed.get(reason, 0)}
+    assert not wrong, f"drops: {wrong}, expected {allowed}"
+
+
+def lag(scrape, worker):
+    """Every lag gauge is the oracle's within 20 ms or 5 %."""
+    name = "philotes_cdc_lag_seconds"
+    seen = scrape.select(name, drop=("service",), pid=str(worker.pid))
+    expected = worker.oracle().select(name)
+    assert seen.keys() == expected.keys(), f"lag series {seen.keys()} and {expected.keys()}"
+    for key, value in expected.items():
+        assert abs(seen[key] - value) <= max(0.020, 0.05 * abs(value)), \
+            f"lag of {dict(key)}: seen {seen[key]}, expected {value}"
+
+
+def buckets(scrape, name, **labels):
+    """Cumulative counts by bound, +Inf last; monotone, and equal to the count."""
+    found = {float(dict(key)["le"]): value
+             for key, value in scrape.select(f"{name}_bucket", drop=("service",), **labels).items()}
+    counts = [found[bound] for bound in sorted(found)]
+    assert counts == sorted(counts), f"buckets of {name} are not monotone: {counts}"
+    assert counts[-1] == scrape.one(f"{name}_count", **labels), "+Inf is not the count"
+    return counts
+
+
+def durations(scrape, worker, run):
+    """
+    Every event that came to an end has a duration, which lies between its inner and outer stamp: so do the sums, the number of events under every bound,
+    and an event whose stamps share a bucket is in that bucket.
+    """
+    for stamps in worker.stamps(run):
+        labels = {"pid": str(worker.pid), "source": stamps["source"]}
+        seen = buckets(scrape, DURATION, **labels)
+        assert seen[-1] == stamps["events"], f"{seen[-1]} durations of {stamps['events']} events"
+        total = scrape.one(f"{DURATION}_sum", **labels)
+        assert stamps["inner_ns"] / 1e9 <= total + 1e-9, f"sum {total} below the inner {stamps['inner_ns']} ns"
+        assert total <= stamps["outer_ns"] / 1e9 + 1e-9, f"sum {total} above the outer {stamps['outer_ns']} ns"
+        inner, outer = (list(accumulate(stamps[side])) for side in ("inner_buckets", "outer_buckets"))
+        single = [n - m for n, m in zip(seen, [0, *seen])]
+        for i, count in enumerate(seen):
+            assert outer[i] <= count <= inner[i], f"bucket {i}: {count} not within {outer[i]}..{inner[i]}"
+            assert single[i] >= stamps["same_buckets"][i], f"bucket {i} lacks events whose stamps are both in it"

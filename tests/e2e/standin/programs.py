@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs under test as objects: started with the test, ended with it, whatever happens."""
+import json
+import os
+import pathlib
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from exposition import Samples
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PHILOSCOPE = os.environ.get("PHILOSCOPE", str(ROOT / "build/philoscope"))
+FIXTURES = pathlib.Path(os.environ.get("PHILOSCOPE_FIXTURES", str(ROOT / "build/fixtures")))
+HANG_GUARD = 120  # seconds; no expectation, only the end of all patience
+
+
+class Skip(Exception):
+    """The test can't run here; the reason is printed and counted."""
+
+
+def fixture(name):
+    path = FIXTURES / name
+    if not path.exists():
+        raise Skip(f"no fixture {name}")
+    return str(path)
+
+
+def until(condition, what):
+    """Waits for a condition that something else will make true."""
+    deadline = time.monotonic() + HANG_GUARD
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not come within {HANG_GUARD} s")
+
+
+def fetch(port, path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data, timeout=HANG_GUARD) as answer:
+        return answer.read().decode()
+
+
+class Program:
+    """A process whose standard error is kept."""
+
+    def __init__(self, command, env=None, stdout=subprocess.PIPE):
+        self.process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True,
+                                        stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        self.log = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def logged(self, text):
+        return any(text in line for line in list(self.log))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+
+
+class Observer(Program):
+    """philoscope on a free port. Series carry the pid, so that other Philotes processes of the host do not matter."""
+
+    def __init__(self, *flags, env=None):
+        super().__init__([PHILOSCOPE, "--web.listen-address=127.0.0.1:0", "--identity.pid", *flags], env,
+                         stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        until(lambda: self.logged("serving on port") or self.process.poll() is not None, "philoscope")
+        assert self.process.poll() is None, f"philoscope did not start: {''.join(self.log)}"
+        line = next(line for line in self.log if "serving on port" in line)
+        self.port = int(line.split("serving on port ")[1].split('"')[0])
+        return self
+
+    def sees(self, pid, state="attached"):
+        """Waits until the process has been looked at."""
+        until(lambda: any(f"process {pid} is philotes" in line and f": {state}" in line
+                          for line in list(self.log)), f"target {pid} {state}")
+        return self
+
+    def scrape(self):
+        return Samples(fetch(self.port, "/metrics"))
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(HANG_GUARD)
+
+
+class Worker(Program):
+    """The stand-in worker."""
+
+    def __init__(self, binary=None, *flags, env=None, command=()):
+        super().__init__([*command, binary or fixture("worker-1.25"), *flags],
+                         {"GODEBUG": "adaptivestackstart=0", **(env or {})})
+
+    def __enter__(self):
+        ready = json.loads(self.process.stdout.readline())
+        self.port, self.worker_pid = ready["port"], ready["pid"]
+        return self
+
+    @property
+    def pid(self):
+        return self.worker_pid
+
+    def get(self, path):
+        return json.loads(fetch(self.port, path))
+
+    def post(self, path, **body):
+        return json.loads(fetch(self.port, path, body))
+
+    def start(self, **order):
+        return self.post("/run", **order)["id"]
+
+    def wait(self, **query):
+        return self.get("/wait?" + "&".join(f"{k}={v}" for k, v in query.items()))
+
+    def run(self, **order):
+        """Runs to the end; the lanes of the summary."""
+        return self.wait(id=self.start(**order))["lanes"]
+
+    def stamps(self, run):
+        return self.get(f"/stamps?id={run}")["sources"]
+
+    def oracle(self):
+        return Samples(fetch(self.port, "/metrics"))
+
+    def stop(self):
+        """A good end; what was printed behind the first line."""
+        self.process.terminate()
+        rest = self.process.stdout.read()
+        return self.process.wait(HANG_GUARD), rest

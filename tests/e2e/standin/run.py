@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""philoscope against the stand-in worker. Every cases_*.py beside this file holds functions case_*; those named soak_* run with --soak only."""
+import argparse
+import importlib
+import pathlib
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+from programs import Skip  # noqa: E402
+
+
+def collect(prefix, only):
+    for path in sorted(HERE.glob("cases_*.py")):
+        module = importlib.import_module(path.stem)
+        for name, value in vars(module).items():
+            if name.startswith(prefix) and callable(value) and only in name:
+                yield name, value
+
+
+def run_one(name, case):
+    """passed, failed or skipped."""
+    start = time.monotonic()
+    outcome, detail = "passed", ""
+    try:
+        with tempfile.TemporaryDirectory(prefix="philoscope-test-") as folder:
+            case(pathlib.Path(folder))
+    except Skip as skip:
+        outcome, detail = "skipped", f": {skip}"
+    except Exception:  # a test may fail in any way
+        outcome, detail = "failed", "\n" + traceback.format_exc()
+    print(f"{outcome:8}{name} ({time.monotonic() - start:.1f} s){detail}", flush=True)
+    return outcome
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="", help="run only cases whose name contains this")
+    parser.add_argument("--soak", action="store_true", help="run the long cases instead")
+    args = parser.parse_args()
+    outcomes = [run_one(name, case) for name, case in collect("soak_" if args.soak else "case_", args.only)]
+    print(", ".join(f"{outcomes.count(o)} {o}" for o in ("passed", "failed", "skipped")))
+    return 1 if "failed" in outcomes or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
