@@ -48,26 +48,34 @@ static __always_inline void key_add_unreadable(struct ps_scratch *s, __u32 label
 }
 
 /*
+ * Where the next label goes. The mask changes nothing: it is for the verifier, which forgets (on 5.10) what it knew of a number
+ * once that was on the stack.
+ */
+static __always_inline __u8 *key_end(struct ps_scratch *s)
+{
+	__u64 used = s->used;
+
+	barrier_var(used);
+	used &= PS_USED_MASK;
+	return s->key.bytes + used;
+}
+
+/*
  * Adds a label. Text in the executable's read-only data is kept as its address: its page may never have been touched, and
  * user space has the file.
  */
 static __always_inline void key_add(struct ps_scratch *s, __u32 label, const struct go_string *text,
 				    __u64 bias)
 {
-	__u64 va = text->ptr - bias, len = text->len, used = s->used, room;
+	__u64 va = text->ptr - bias, len = text->len, room = PS_KEY_LONG_BYTES - s->used;
 	__u8 kind = PS_LABEL_INLINE;
 
-	/* Never true: for the verifier, which must see the comparison on the register that is used below. */
-	barrier_var(used);
-	if (used > PS_KEY_LONG_BYTES)
-		return;
-	room = PS_KEY_LONG_BYTES - used;
 	if (va >= layout.rodata_start && va < layout.rodata_end && room >= sizeof(va)) {
 		if (unlikely(len > PS_LABEL_MAX)) {
 			drop(PS_DROP_LABEL_CUT);
 			len = PS_LABEL_MAX;
 		}
-		store_unaligned(s->key.bytes + used, va);
+		store_unaligned(key_end(s), va);
 		key_set(s, label, PS_LABEL_STATIC, len, sizeof(va));
 		return;
 	}
@@ -76,10 +84,9 @@ static __always_inline void key_add(struct ps_scratch *s, __u32 label, const str
 		kind = PS_LABEL_CUT;
 		len = room < PS_LABEL_MAX ? room : PS_LABEL_MAX;
 	}
-	/* The verifier does not know that len fits behind used; the slack behind the key makes it true for it too. */
 	barrier_var(len);
-	len &= PS_LABEL_MAX;
-	if (bpf_probe_read_user(s->key.bytes + used, len, (void *)text->ptr))
+	len &= PS_LABEL_MAX; /* like the mask above */
+	if (bpf_probe_read_user(key_end(s), len, (void *)text->ptr))
 		key_add_unreadable(s, label); /* the helper left zeroes there */
 	else
 		key_set(s, label, kind, len, len);

@@ -117,12 +117,16 @@ struct ps_goroutine_key {
 
 /*
  * Where a key is built: a goroutine runs on one thread at a time, so its scratch needs no lock (a per-CPU one
- * would be overwritten: uprobe programs can be preempted). Behind the key lies room for one label more, so that
- * the verifier need not understand that a label is cut to what is left.
+ * would be overwritten: uprobe programs can be preempted). Behind the key lies room for a whole label at every
+ * offset that PS_USED_MASK lets through, so that the verifier need not understand that labels are cut to what is left.
  */
+#define PS_USED_MASK 511
+#define PS_SLACK_BYTES (PS_USED_MASK + PS_LABEL_MAX + 2 - PS_KEY_LONG_BYTES)
+_Static_assert(PS_KEY_LONG_BYTES <= PS_USED_MASK, "the mask would change a good offset");
+
 struct ps_scratch {
 	struct ps_key key;
-	__u8 slack[PS_LABEL_MAX + 1];
+	__u8 slack[PS_SLACK_BYTES];
 	__u32 used; /* bytes of key.bytes in use; all behind are zero */
 	__u32 pad;
 };
@@ -194,7 +198,7 @@ PS_ASSERT_SIZE(ps_table, 40 + 8 * PS_EVENT_LAG_BUCKETS);
 PS_ASSERT_SIZE(ps_source, 8 + 8 * PS_EVENT_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_state, 16);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
-PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + 256 + 8);
+PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
 PS_ASSERT_SIZE(ps_goroutine, 24 + 2 * sizeof(struct ps_scratch));
 PS_ASSERT_SIZE(ps_process_event, 24);
 PS_ASSERT_SIZE(ps_layout, 80 + 16 * PS_SITE_MAX);
