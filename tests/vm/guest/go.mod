@@ -1,0 +1,3 @@
+module philoscope/tests/vm/guest
+
+go 1.19
