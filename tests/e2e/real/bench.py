@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one case works with: stand-ins, databases, workers and observers that end with it."""
+
+import contextlib
+
+import workload
+from catalog_standin import Catalog
+from observer import Observer
+from s3_standin import ObjectStore
+from worker import Worker
+from workload import TABLES
+
+
+class Bench:
+    """What one case works with; leaving it ends everything that it started."""
+
+    def __init__(self, server, folder, section, binary, observer_binary, name, backpressure):
+        self.section, self.case = section, name.replace("_", " ")
+        self.has_observer = observer_binary is not None
+        self._server, self._folder = server, folder
+        self._binary, self._observer_binary = binary, observer_binary
+        self._prefix, self._backpressure = name, backpressure
+        self._made = 0
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        self.store = self._stack.enter_context(contextlib.closing(ObjectStore()))
+        self.catalog = self._stack.enter_context(contextlib.closing(Catalog()))
+        return self
+
+    def __exit__(self, *exc):
+        return self._stack.__exit__(*exc)
+
+    def _next_name(self):
+        self._made += 1
+        return f"{self._prefix}{self._made}"
+
+    def pair(self, tables=TABLES, **database_settings):
+        """A source database with `tables` and a slot, and its buffer."""
+        pair = self._server.make_pair(self._next_name())
+        self._stack.callback(pair.close)
+        for setting, value in database_settings.items():
+            pair.source.execute(f"ALTER DATABASE {pair.source_db} SET {setting} = '{value}'")
+        workload.create_tables(pair.source, tables)
+        pair.make_slot()
+        return pair
+
+    def worker(self, pair, **settings):
+        settings.setdefault("BACKPRESSURE_ENABLED", str(self._backpressure).lower())
+        worker = Worker(self._binary, self._folder, pair, self.store, self.catalog, **settings)
+        self._stack.callback(worker.stop)
+        worker.wait_running()
+        return worker
+
+    def observer(self, *flags):
+        observer = Observer(self._observer_binary, self._folder, self._next_name(), *flags)
+        self._stack.callback(observer.stop)
+        return observer
+
+    def connect(self, database):
+        return self._server.connect(database)
+
+    def equal(self, metric, expected, seen, labels=""):
+        self.section.equal(self.case, metric, expected, seen, labels)
+
+    def check(self, ok, metric, expected, seen, labels=""):
+        self.section.check(ok, self.case, metric, expected, seen, labels)
