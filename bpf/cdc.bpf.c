@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Programs of the CDC family. Loaded once per distinct executable, reached by tail call from the stubs. */
+/* Programs of the CDC family. Loaded once per distinct executable, reached by tail call from the
+ * stubs. */
 #include "cdc.bpf.h"
 #include "program.bpf.h"
 

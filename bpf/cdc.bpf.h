@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The CDC family: events, their lag, state and duration. What each site is and when it is hit: user/plan/catalog.c.
+ * The CDC family: events, their lag, state and duration. What each site is and when it is hit:
+ * user/plan/catalog.c.
  *
- * An event is one or more attempts of processEvent inside one Execute inside one Run, all on one goroutine: cdc_event opens it
- * at the first attempt, cdc_retry announces the next attempt (the back-off is computed in between), cdc_event_end closes it.
- * An attempt that nobody announced while an event is open, or a new Run, means that the open one was left by a panic or Goexit.
+ * An event is one or more attempts of processEvent inside one Execute inside one Run, all on one
+ * goroutine: cdc_event opens it at the first attempt, cdc_retry announces the next attempt (the
+ * back-off is computed in between), cdc_event_end closes it. An attempt that nobody announced while
+ * an event is open, or a new Run, means that the open one was left by a panic or Goexit.
  */
 #ifndef CDC_BPF_H
 #define CDC_BPF_H
@@ -23,13 +25,14 @@ struct go_time {
 	__s64 ext;
 };
 
-#define GO_WALL_HAS_MONOTONIC (1ULL << 63)
-#define GO_WALL_NSEC_MASK ((1ULL << 30) - 1)
+#define GO_WALL_HAS_MONOTONIC   (1ULL << 63)
+#define GO_WALL_NSEC_MASK       ((1ULL << 30) - 1)
 #define GO_SECONDS_1885_TO_1970 2682288000LL
-#define GO_SECONDS_1_TO_1970 62135596800LL
-#define NS_PER_S 1000000000LL
+#define GO_SECONDS_1_TO_1970    62135596800LL
+#define NS_PER_S                1000000000LL
 
-/* Unix time in ns of a Go time.Time; false for the zero time. Both forms occur: with and without monotonic reading. */
+/* Unix time in ns of a Go time.Time; false for the zero time. Both forms occur: with and without
+ * monotonic reading. */
 static __always_inline bool go_time_unix_ns(const struct go_time *time, __s64 *ret_ns)
 {
 	__s64 seconds = time->ext - GO_SECONDS_1_TO_1970;
@@ -73,7 +76,8 @@ static __always_inline void cdc_put_state(const struct ps_scratch *s, __u8 state
 		drop(PS_DROP_SERIES_FULL);
 }
 
-/* State listener pipeline.New.func1(from, to): a transition succeeded. Its closure holds the pipeline behind the code pointer. */
+/* State listener pipeline.New.func1(from, to): a transition succeeded. Its closure holds the
+ * pipeline behind the code pointer. */
 static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 {
 	struct ps_goroutine *slot;
@@ -93,15 +97,17 @@ static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 }
 
 /*
- * A pipeline that was running before we came: takes its state from memory, unless the listener has written one. Only an
- * insertion, never an overwrite: the transition that runs at this moment must win.
+ * A pipeline that was running before we came: takes its state from memory, unless the listener has
+ * written one. Only an insertion, never an overwrite: the transition that runs at this moment must
+ * win.
  */
 static __always_inline void cdc_adopt_state(struct ps_goroutine *slot, const struct go_frame *frame,
 					    __u64 pipeline, __u64 machine)
 {
 	__u8 state;
 
-	if (bpf_probe_read_user(&state, sizeof(state), (void *)(machine + layout.state_machine_state))) {
+	if (bpf_probe_read_user(&state, sizeof(state),
+				(void *)(machine + layout.state_machine_state))) {
 		drop(PS_DROP_ARGUMENT_UNREADABLE);
 		return;
 	}
@@ -130,7 +136,8 @@ static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 		cdc_adopt_pipeline_state(slot, &frame, GO_ARG0(ctx));
 }
 
-/* Which pipeline a state machine belongs to: the one captured by its first listener, if that is pipeline.New.func1. */
+/* Which pipeline a state machine belongs to: the one captured by its first listener, if that is
+ * pipeline.New.func1. */
 static __always_inline bool cdc_machine_pipeline(const struct go_frame *frame, __u64 machine,
 						 __u64 *ret_pipeline)
 {
@@ -169,8 +176,9 @@ static __always_inline void cdc_abandon_event(struct ps_goroutine *slot)
 }
 
 /*
- * (*Pipeline).Run begins: all its events will be handled on this goroutine. What an earlier pipeline, or an earlier goroutine
- * under the same g, has left in the slot ends here; so the events themselves need not ask whose the slot is.
+ * (*Pipeline).Run begins: all its events will be handled on this goroutine. What an earlier
+ * pipeline, or an earlier goroutine under the same g, has left in the slot ends here; so the events
+ * themselves need not ask whose the slot is.
  */
 static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 {
@@ -186,10 +194,11 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 }
 
 /* A pipeline that this goroutine has not met since its Run began. */
-static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot, const struct go_frame *frame,
-					      __u64 pipeline)
+static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot,
+					      const struct go_frame *frame, __u64 pipeline)
 {
-	if (layout.pipeline_state_machine != PS_NO_OFFSET && layout.state_machine_state != PS_NO_OFFSET)
+	if (layout.pipeline_state_machine != PS_NO_OFFSET &&
+	    layout.state_machine_state != PS_NO_OFFSET)
 		cdc_adopt_pipeline_state(slot, frame, pipeline);
 	cdc_key_source(&slot->source, frame, pipeline);
 	/* Without the site that would tell of its end, it is asked every time. */
@@ -236,10 +245,12 @@ static __always_inline void cdc_record_lag(struct ps_table *record, const struct
 	series_add(&record->lag_buckets[event_lag_bucket(seen_ns)], 1);
 }
 
-/* The event's words from Timestamp on. Offsets are constants at verification; the planner keeps them inside. */
+/* The event's words from Timestamp on. Offsets are constants at verification; the planner keeps
+ * them inside. */
 static __always_inline int cdc_read_event(const struct go_frame *frame, __u8 *event)
 {
-	const __u32 size = layout.event_operation + sizeof(struct go_string) - layout.event_timestamp;
+	const __u32 size =
+	    layout.event_operation + sizeof(struct go_string) - layout.event_timestamp;
 	__u64 address = frame->args + layout.process_event_slot + layout.event_timestamp;
 
 	if (size > CDC_EVENT_BYTES)
@@ -257,7 +268,8 @@ static __always_inline void cdc_key_event(struct ps_goroutine *slot, const struc
 	struct ps_scratch *s = &slot->other;
 
 	key_begin_like(s, &slot->source);
-	key_add(s, PS_LABEL_OPERATION, (void *)(event + (layout.event_operation - base)), frame->bias);
+	key_add(s, PS_LABEL_OPERATION, (void *)(event + (layout.event_operation - base)),
+		frame->bias);
 	key_add(s, PS_LABEL_SCHEMA, (void *)(event + (layout.event_schema - base)), frame->bias);
 	key_add(s, PS_LABEL_TABLE, (void *)(event + (layout.event_table - base)), frame->bias);
 }

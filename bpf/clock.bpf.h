@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Wall time. The kernel gives programs no CLOCK_REALTIME; user space keeps the distance from a clock they do have: TAI
- * from 6.1 on (it follows clock steps by itself, only leap seconds move the distance), boot time before.
+ * Wall time. The kernel gives programs no CLOCK_REALTIME; user space keeps the distance from a
+ * clock they do have: TAI from 6.1 on (it follows clock steps by itself, only leap seconds move the
+ * distance), boot time before.
  */
 #ifndef CLOCK_BPF_H
 #define CLOCK_BPF_H

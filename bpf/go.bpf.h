@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Go's side of a hit: ABIInternal registers, the running goroutine, the frame. Values in memory are read with
- * bpf_probe_read_user only.
+ * Go's side of a hit: ABIInternal registers, the running goroutine, the frame. Values in memory are
+ * read with bpf_probe_read_user only.
  */
 #ifndef GO_BPF_H
 #define GO_BPF_H
@@ -10,19 +10,19 @@
 #include "task.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
-#define GO_SP(ctx) ((ctx)->sp)
-#define GO_PC(ctx) ((ctx)->ip)
-#define GO_G(ctx) ((ctx)->r14)
+#define GO_SP(ctx)      ((ctx)->sp)
+#define GO_PC(ctx)      ((ctx)->ip)
+#define GO_G(ctx)       ((ctx)->r14)
 #define GO_CLOSURE(ctx) ((ctx)->dx)
-#define GO_ARG0(ctx) ((ctx)->ax)
-#define GO_ARG1(ctx) ((ctx)->bx)
+#define GO_ARG0(ctx)    ((ctx)->ax)
+#define GO_ARG1(ctx)    ((ctx)->bx)
 #else
-#define GO_SP(ctx) ((ctx)->sp)
-#define GO_PC(ctx) ((ctx)->pc)
-#define GO_G(ctx) ((ctx)->regs[28])
+#define GO_SP(ctx)      ((ctx)->sp)
+#define GO_PC(ctx)      ((ctx)->pc)
+#define GO_G(ctx)       ((ctx)->regs[28])
 #define GO_CLOSURE(ctx) ((ctx)->regs[26])
-#define GO_ARG0(ctx) ((ctx)->regs[0])
-#define GO_ARG1(ctx) ((ctx)->regs[1])
+#define GO_ARG0(ctx)    ((ctx)->regs[0])
+#define GO_ARG1(ctx)    ((ctx)->regs[1])
 #endif
 
 struct go_string {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Builds the key of a label set in a goroutine's slot. The bytes behind `used` are always zero, so that equal labels give
- * equal keys.
+ * Builds the key of a label set in a goroutine's slot. The bytes behind `used` are always zero, so
+ * that equal labels give equal keys.
  */
 #ifndef KEY_BPF_H
 #define KEY_BPF_H
@@ -48,8 +48,8 @@ static __always_inline void key_add_unreadable(struct ps_scratch *s, __u32 label
 }
 
 /*
- * Where the next label goes. The mask changes nothing: it is for the verifier, which forgets (on 5.10) what it knew of a number
- * once that was on the stack.
+ * Where the next label goes. The mask changes nothing: it is for the verifier, which forgets
+ * (on 5.10) what it knew of a number once that was on the stack.
  */
 static __always_inline __u8 *key_end(struct ps_scratch *s)
 {
@@ -61,8 +61,8 @@ static __always_inline __u8 *key_end(struct ps_scratch *s)
 }
 
 /*
- * Adds a label. Text in the executable's read-only data is kept as its address: its page may never have been touched, and
- * user space has the file.
+ * Adds a label. Text in the executable's read-only data is kept as its address: its page may never
+ * have been touched, and user space has the file.
  */
 static __always_inline void key_add(struct ps_scratch *s, __u32 label, const struct go_string *text,
 				    __u64 bias)

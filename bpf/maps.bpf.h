@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The maps that all images share: created once with the process family's object, reused by every other. Hashes are
- * preallocated (5.10 warns otherwise) and bounded (include/ps_types.h).
+ * The maps that all images share: created once with the process family's object, reused by every
+ * other. Hashes are preallocated (5.10 warns otherwise) and bounded (include/ps_types.h).
  */
 #ifndef MAPS_BPF_H
 #define MAPS_BPF_H
 
 #include "ps.bpf.h"
 
-#define PS_HASH(name, entries, key_bytes, value_type)                                              \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
-		__uint(max_entries, entries);                                                      \
-		__uint(key_size, key_bytes);                                                       \
-		__uint(value_size, sizeof(value_type));                                            \
+#define PS_HASH(name, entries, key_bytes, value_type)   \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_HASH);        \
+		__uint(max_entries, entries);           \
+		__uint(key_size, key_bytes);            \
+		__uint(value_size, sizeof(value_type)); \
 	} name SEC(".maps")
 
-#define PS_ARRAY(name, entries, value_type)                                                        \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
-		__uint(max_entries, entries);                                                      \
-		__uint(key_size, sizeof(__u32));                                                   \
-		__uint(value_size, sizeof(value_type));                                            \
+#define PS_ARRAY(name, entries, value_type)             \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_ARRAY);       \
+		__uint(max_entries, entries);           \
+		__uint(key_size, sizeof(__u32));        \
+		__uint(value_size, sizeof(value_type)); \
 	} name SEC(".maps")
 
 PS_HASH(processes, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_info);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What every program file starts with: kernel types, helpers, or their stand-ins when the bodies are tested on the host. */
+/* What every program file starts with: kernel types, helpers, or their stand-ins when the bodies
+ * are tested on the host. */
 #ifndef PS_BPF_H
 #define PS_BPF_H
 
@@ -23,7 +24,7 @@ static __always_inline void store_unaligned(__u8 *address, __u64 value)
 #include "ps_types.h"
 
 #ifndef likely
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * What is really attached: stubs that tail-call through the image's dispatch array. Links cannot be pointed at another
- * program, an array element can, in one atomic step; and an element that is empty counts nothing.
+ * What is really attached: stubs that tail-call through the image's dispatch array. Links cannot be
+ * pointed at another program, an array element can, in one atomic step; and an element that is
+ * empty counts nothing.
  */
 #include "ps.bpf.h"
 
@@ -22,11 +23,11 @@ SEC("uprobe") int stub_any(struct pt_regs *ctx)
 }
 
 /* For the others: one stub per site. */
-#define X(id, site, family, program)                                                               \
-	SEC("uprobe") int stub_##program(struct pt_regs *ctx)                                      \
-	{                                                                                          \
-		bpf_tail_call(ctx, &dispatch, PS_SITE_##id);                                       \
-		return 0;                                                                          \
+#define X(id, site, family, program)                          \
+	SEC("uprobe") int stub_##program(struct pt_regs *ctx) \
+	{                                                     \
+		bpf_tail_call(ctx, &dispatch, PS_SITE_##id);  \
+		return 0;                                     \
 	}
 PS_SITES(X)
 #undef X

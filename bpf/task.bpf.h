@@ -5,7 +5,8 @@
 
 #include "ps.bpf.h"
 
-/* True when bpf_get_current_task_btf exists (5.11): plain loads instead of three helper calls. Set before loading. */
+/* True when bpf_get_current_task_btf exists (5.11): plain loads instead of three helper calls. Set
+ * before loading. */
 extern const volatile bool task_has_btf;
 
 static __always_inline void task_process(struct ps_process *ret_process)
@@ -25,7 +26,8 @@ static __always_inline void task_process(struct ps_process *ret_process)
 	}
 }
 
-/* True when the current thread is the last of its process to exit (the exit hook runs after `live` was counted down). */
+/* True when the current thread is the last of its process to exit (the exit hook runs after `live`
+ * was counted down). */
 static __always_inline bool task_is_last(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();

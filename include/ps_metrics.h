@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The metrics read out of targets, by number. Name, type, help, labels and buckets stand in user/metric/table.c; what a
- * metric needs in the target stands in user/plan/catalog.c.
+ * The metrics read out of targets, by number. Name, type, help, labels and buckets stand in
+ * user/metric/table.c; what a metric needs in the target stands in user/plan/catalog.c.
  */
 #ifndef PS_METRICS_H
 #define PS_METRICS_H
 
 /* X(enum suffix, name behind the namespace, family) */
-#define PS_METRICS(X)                                                                              \
-	X(CDC_EVENTS, "cdc_events_total", CDC)                                                     \
-	X(CDC_LAG, "cdc_lag_seconds", CDC)                                                         \
-	X(CDC_STATE, "cdc_pipeline_state", CDC)                                                    \
-	X(CDC_EVENT_DURATION, "cdc_event_duration_seconds", CDC)                                   \
-	X(CDC_EVENT_LAG, "cdc_event_lag_seconds", CDC)                                             \
+#define PS_METRICS(X)                                            \
+	X(CDC_EVENTS, "cdc_events_total", CDC)                   \
+	X(CDC_LAG, "cdc_lag_seconds", CDC)                       \
+	X(CDC_STATE, "cdc_pipeline_state", CDC)                  \
+	X(CDC_EVENT_DURATION, "cdc_event_duration_seconds", CDC) \
+	X(CDC_EVENT_LAG, "cdc_event_lag_seconds", CDC)           \
 	X(CDC_LAST_EVENT, "cdc_last_event_timestamp_seconds", CDC)
 
 enum ps_metric {
 #define X(id, name, family) PS_METRIC_##id,
 	PS_METRICS(X)
 #undef X
-	PS_METRIC_MAX
+	    PS_METRIC_MAX
 };
 
 #endif

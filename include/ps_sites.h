@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The probe sites: one row per place in the target where a program runs. The row's number is the attach
- * cookie, the index in the dispatch PROG_ARRAY and the index in layout.sites[]; its order is the order of
- * attaching (ends and rare paths first, begins last), because a dispatch slot that is empty counts nothing.
+ * The probe sites: one row per place in the target where a program runs. The row's number is the
+ * attach cookie, the index in the dispatch PROG_ARRAY and the index in layout.sites[]; its order is
+ * the order of attaching (ends and rare paths first, begins last), because a dispatch slot that is
+ * empty counts nothing.
  */
 #ifndef PS_SITES_H
 #define PS_SITES_H
 
 /* X(enum suffix, name shown to people, family, BPF program) */
-#define PS_SITES(X)                                                                                \
-	X(CDC_STATE, "cdc_state", CDC, cdc_state)                                                  \
-	X(CDC_CHECKPOINT, "cdc_checkpoint", CDC, cdc_checkpoint)                                   \
-	X(CDC_CHECK, "cdc_check", CDC, cdc_check)                                                  \
-	X(CDC_RUN, "cdc_run", CDC, cdc_run)                                                        \
-	X(CDC_RETRY, "cdc_retry", CDC, cdc_retry)                                                  \
-	X(CDC_EVENT_END, "cdc_event_end", CDC, cdc_event_end)                                      \
+#define PS_SITES(X)                                              \
+	X(CDC_STATE, "cdc_state", CDC, cdc_state)                \
+	X(CDC_CHECKPOINT, "cdc_checkpoint", CDC, cdc_checkpoint) \
+	X(CDC_CHECK, "cdc_check", CDC, cdc_check)                \
+	X(CDC_RUN, "cdc_run", CDC, cdc_run)                      \
+	X(CDC_RETRY, "cdc_retry", CDC, cdc_retry)                \
+	X(CDC_EVENT_END, "cdc_event_end", CDC, cdc_event_end)    \
 	X(CDC_EVENT, "cdc_event", CDC, cdc_event)
 
 enum ps_site_id {
 #define X(id, name, family, prog) PS_SITE_##id,
 	PS_SITES(X)
 #undef X
-	PS_SITE_MAX
+	    PS_SITE_MAX
 };
 
 /* X(enum suffix, --no-collector.<name>) */
@@ -31,7 +32,7 @@ enum ps_family {
 #define X(id, name) PS_FAMILY_##id,
 	PS_FAMILIES(X)
 #undef X
-	PS_FAMILY_MAX
+	    PS_FAMILY_MAX
 };
 
 #endif

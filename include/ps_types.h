@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the kernel side and the user side share: the keys and records of the maps, the layout of one image,
- * and the limits. Everything is fixed-width, padded by hand and checked by both compilers.
+ * What the kernel side and the user side share: the keys and records of the maps, the layout of one
+ * image, and the limits. Everything is fixed-width, padded by hand and checked by both compilers.
  */
 #ifndef PS_TYPES_H
 #define PS_TYPES_H
@@ -11,21 +11,21 @@
 #include "ps_reasons.h"
 #include "ps_sites.h"
 
-#define PS_SCHEMA_VERSION 1
+#define PS_SCHEMA_VERSION   1
 
 /* Limits. A full map is a drop with a reason, never silence. */
-#define PS_MAX_PROCESSES 4096   /* processes of targets alive or not yet folded */
-#define PS_MAX_GOROUTINES 4096  /* goroutines that ever ran a probed call, per node */
-#define PS_MAX_TABLES 16384     /* (process, source, table, operation) */
-#define PS_MAX_TABLES_LONG 1024 /* the same with labels beyond the short key */
-#define PS_MAX_SOURCES 4096     /* (process, source) */
+#define PS_MAX_PROCESSES    4096  /* processes of targets alive or not yet folded */
+#define PS_MAX_GOROUTINES   4096  /* goroutines that ever ran a probed call, per node */
+#define PS_MAX_TABLES       16384 /* (process, source, table, operation) */
+#define PS_MAX_TABLES_LONG  1024  /* the same with labels beyond the short key */
+#define PS_MAX_SOURCES      4096  /* (process, source) */
 #define PS_MAX_SOURCES_LONG 256
 
-#define PS_LABEL_MAX 255 /* bytes of one label's text: the contract's limit */
+#define PS_LABEL_MAX        255 /* bytes of one label's text: the contract's limit */
 
 /*
- * A process, unmistakably: pids come again, and pid and start time survive execve, so the exec id is part
- * of it (task_struct.self_exec_id, counted up by every exec).
+ * A process, unmistakably: pids come again, and pid and start time survive execve, so the exec id
+ * is part of it (task_struct.self_exec_id, counted up by every exec).
  */
 struct ps_process {
 	__u64 start_ns; /* start_boottime of the group leader, ns since boot, host time */
@@ -45,55 +45,59 @@ enum ps_label_kind {
 	PS_LABEL_NONE,       /* no such label in this key */
 	PS_LABEL_INLINE,     /* len bytes of text */
 	PS_LABEL_CUT,        /* the first len bytes of a longer text */
-	PS_LABEL_STATIC,     /* 8 bytes: address in the executable's read-only data (bias removed), little endian;
-	                        len = length of the text there */
+	PS_LABEL_STATIC,     /* 8 bytes: address in the executable's read-only data (bias removed),
+				little endian;     len = length of the text there */
 	PS_LABEL_UNREADABLE, /* no bytes; the text could not be read */
 };
 
-#define PS_KEY_LABELS 4
+#define PS_KEY_LABELS      4
 #define PS_KEY_SHORT_BYTES 104
-#define PS_KEY_LONG_BYTES 488
+#define PS_KEY_LONG_BYTES  488
 
 /*
- * A label set of a process: the labels' bytes one after the other, everything behind them zero. Two maps hold
- * the same kind of record: one compares the first 128 bytes of this (short labels, nearly all of them), the
- * other all 512, the most a BPF hash key may have. A key is in the long map iff its bytes do not fit the short.
+ * A label set of a process: the labels' bytes one after the other, everything behind them zero. Two
+ * maps hold the same kind of record: one compares the first 128 bytes of this (short labels, nearly
+ * all of them), the other all 512, the most a BPF hash key may have. A key is in the long map iff
+ * its bytes do not fit the short.
  */
 struct ps_key {
 	struct ps_process process;
-	__u8 kind[PS_KEY_LABELS]; /* enum ps_label_kind, in the order of enum ps_label of the record */
+	__u8 kind[PS_KEY_LABELS]; /* enum ps_label_kind, in the order of enum ps_label of the record
+				   */
 	__u8 len[PS_KEY_LABELS];
 	__u8 bytes[PS_KEY_LONG_BYTES];
 };
 
 #define PS_KEY_SHORT_SIZE 128
-#define PS_KEY_LONG_SIZE 512
+#define PS_KEY_LONG_SIZE  512
 
 /* Label positions in keys of `tables` records; `sources` and `states` use only the first. */
 enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_TABLE };
 
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
-#define PS_MS(x) ((x) * 1000000ULL)
-#define PS_EVENT_LAG_BOUNDS(X)                                                                     \
-	X(PS_MS(10)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(5000))        \
-	X(PS_MS(10000)) X(PS_MS(30000)) X(PS_MS(60000)) X(PS_MS(300000)) X(PS_MS(1800000))         \
-	X(PS_MS(3600000))
+#define PS_MS(x) ((x)*1000000ULL)
+#define PS_EVENT_LAG_BOUNDS(X)                                                                 \
+	X(PS_MS(10))                                                                           \
+	X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(5000)) X(PS_MS(10000)) \
+	    X(PS_MS(30000)) X(PS_MS(60000)) X(PS_MS(300000)) X(PS_MS(1800000)) X(PS_MS(3600000))
 #define PS_EVENT_DURATION_BOUNDS(X)                                                                \
-	X(500000ULL) X(PS_MS(1)) X(2500000ULL) X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50))  \
-	X(PS_MS(100)) X(PS_MS(250)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000))     \
-	X(PS_MS(10000)) X(PS_MS(30000))
+	X(500000ULL)                                                                               \
+	X(PS_MS(1)) X(2500000ULL) X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) \
+	    X(PS_MS(250)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000))               \
+		X(PS_MS(10000)) X(PS_MS(30000))
 
-#define PS_ONE(bound) +1
-#define PS_EVENT_LAG_BUCKETS (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
+#define PS_ONE(bound)             +1
+#define PS_EVENT_LAG_BUCKETS      (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
 #define PS_EVENT_DURATION_BUCKETS (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
 
-/* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at processEvent. */
+/* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at
+ * processEvent. */
 struct ps_table {
-	__u64 events;       /* attempts */
-	__s64 lag_ns;       /* of the event written last; valid when lag_at_ns != 0 */
-	__u64 lag_at_ns;    /* CLOCK_MONOTONIC of that event */
-	__s64 newest_ns;    /* newest event timestamp, Unix time; valid when lag_at_ns != 0 */
-	__u64 lag_sum_ns;   /* negative lags count as 0 */
+	__u64 events;     /* attempts */
+	__s64 lag_ns;     /* of the event written last; valid when lag_at_ns != 0 */
+	__u64 lag_at_ns;  /* CLOCK_MONOTONIC of that event */
+	__s64 newest_ns;  /* newest event timestamp, Unix time; valid when lag_at_ns != 0 */
+	__u64 lag_sum_ns; /* negative lags count as 0 */
 	__u64 lag_buckets[PS_EVENT_LAG_BUCKETS]; /* not cumulative; last = above the last bound */
 };
 
@@ -105,8 +109,8 @@ struct ps_source {
 
 /* states, states_long: (process, source) -> this. */
 struct ps_state {
-	__s64 state;  /* the enum of Philotes: 0 starting .. 5 failed */
-	__u64 at_ns;  /* CLOCK_MONOTONIC of the write */
+	__s64 state; /* the enum of Philotes: 0 starting .. 5 failed */
+	__u64 at_ns; /* CLOCK_MONOTONIC of the write */
 };
 
 /* goroutines: one slot per goroutine of a target that ever ran a probed call. */
@@ -116,11 +120,12 @@ struct ps_goroutine_key {
 };
 
 /*
- * Where a key is built: a goroutine runs on one thread at a time, so its scratch needs no lock (a per-CPU one
- * would be overwritten: uprobe programs can be preempted). Behind the key lies room for a whole label at every
- * offset that PS_USED_MASK lets through, so that the verifier need not understand that labels are cut to what is left.
+ * Where a key is built: a goroutine runs on one thread at a time, so its scratch needs no lock (a
+ * per-CPU one would be overwritten: uprobe programs can be preempted). Behind the key lies room for
+ * a whole label at every offset that PS_USED_MASK lets through, so that the verifier need not
+ * understand that labels are cut to what is left.
  */
-#define PS_USED_MASK 511
+#define PS_USED_MASK   511
 #define PS_SLACK_BYTES (PS_USED_MASK + PS_LABEL_MAX + 2 - PS_KEY_LONG_BYTES)
 _Static_assert(PS_KEY_LONG_BYTES <= PS_USED_MASK, "the mask would change a good offset");
 
@@ -132,10 +137,11 @@ struct ps_scratch {
 };
 
 struct ps_goroutine {
-	__u64 pipeline;         /* whose name is in `source` and whose state was looked at; 0 = none yet */
-	__u64 event_start_ns;   /* CLOCK_MONOTONIC of the open event's first attempt; 0 = none is open */
+	__u64 pipeline; /* whose name is in `source` and whose state was looked at; 0 = none yet */
+	__u64 event_start_ns; /* CLOCK_MONOTONIC of the open event's first attempt; 0 = none is open
+			       */
 	__u32 image;
-	__u8 retrying;          /* the retryer announced another attempt of the open event */
+	__u8 retrying; /* the retryer announced another attempt of the open event */
 	__u8 pad[3];
 	struct ps_scratch source; /* key of the pipeline's source */
 	struct ps_scratch other;  /* every other key */
@@ -165,30 +171,33 @@ struct ps_site {
 #define PS_NO_OFFSET (-1)
 
 /*
- * One image's layout, in .rodata of its objects: offsets in bytes, PS_NO_OFFSET where the target has no such
- * field (the programs that need it are then not attached).
+ * One image's layout, in .rodata of its objects: offsets in bytes, PS_NO_OFFSET where the target
+ * has no such field (the programs that need it are then not attached).
  */
 struct ps_layout {
-	__u32 image;              /* number of the image object, never 0 */
+	__u32 image; /* number of the image object, never 0 */
 	__u32 pad;
-	__u64 rodata_start;       /* read-only segment(s) as in the file: strings there are keyed by address */
+	__u64 rodata_start; /* read-only segment(s) as in the file: strings there are keyed by
+			       address */
 	__u64 rodata_end;
-	__s32 event_timestamp;    /* in cdc.Event */
+	__s32 event_timestamp; /* in cdc.Event */
 	__s32 event_schema;
 	__s32 event_table;
 	__s32 event_operation;
-	__s32 pipeline_source;    /* interface: itab, data */
+	__s32 pipeline_source; /* interface: itab, data */
 	__s32 pipeline_state_machine;
-	__s32 reader_name;        /* postgres.Reader .config.Name */
+	__s32 reader_name; /* postgres.Reader .config.Name */
 	__s32 state_machine_state;
 	__s32 state_machine_listeners;
 	__s32 controller_state_machine;
 	__s32 process_event_slot; /* of `event` in processEvent's argument area */
-	__u64 listener_va;        /* entry of pipeline.New.func1 */
+	__s32 pad2;
+	__u64 listener_va; /* entry of pipeline.New.func1 */
 	struct ps_site sites[PS_SITE_MAX];
 };
 
-#define PS_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " has another size")
+#define PS_ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(struct type) == (size), #type " has another size")
 PS_ASSERT_SIZE(ps_process, 16);
 PS_ASSERT_SIZE(ps_process_info, 16);
 PS_ASSERT_SIZE(ps_key, PS_KEY_LONG_SIZE);

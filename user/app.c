@@ -42,8 +42,9 @@ static void forget_target(struct app *app, pid_t pid)
 	target_remove(&app->targets, pid);
 }
 
-static void keep_target(struct app *app, pid_t pid, uint64_t start_ticks, const struct process_exe *exe,
-			struct image *image, const struct ps_process *process)
+static void keep_target(struct app *app, pid_t pid, uint64_t start_ticks,
+			const struct process_exe *exe, struct image *image,
+			const struct ps_process *process)
 {
 	struct observed *observed = calloc(1, sizeof(*observed));
 	struct target *target;
@@ -66,7 +67,8 @@ static void keep_target(struct app *app, pid_t pid, uint64_t start_ticks, const 
 		 image->facts.go_version, image->binary, target_state_name(target->state));
 }
 
-/* Looks at a process that is not known yet. `process` is its cookie when an exec event told of it, else NULL. */
+/* Looks at a process that is not known yet. `process` is its cookie when an exec event told of it,
+ * else NULL. */
 static void consider(struct app *app, pid_t pid, const struct ps_process *process)
 {
 	struct process_stat stat;
@@ -103,7 +105,8 @@ static int rescan_visit(void *ctx, pid_t pid)
 	struct target *target = target_find(&app->targets, pid);
 	struct process_stat stat;
 
-	if (target && process_stat_read(pid, &stat) == 0 && stat.start_ticks == target->start_ticks) {
+	if (target && process_stat_read(pid, &stat) == 0 &&
+	    stat.start_ticks == target->start_ticks) {
 		target->seen = true;
 		return 0;
 	}
@@ -130,7 +133,8 @@ static void rescan(struct app *app)
 static int render(void *ctx, char **ret_text, size_t *ret_len)
 {
 	struct app *app = ctx;
-	struct scrape_source source = {app->options, app->shared, app->registry, &app->targets, app->abandoned};
+	struct scrape_source source = {app->options, app->shared, app->registry, &app->targets,
+				       app->abandoned};
 	int r;
 
 	pthread_mutex_lock(&app->lock);
@@ -167,7 +171,8 @@ static int arm_clock(const struct app *app)
 {
 	struct itimerspec far = {.it_value.tv_sec = INT32_MAX};
 
-	return timerfd_settime(app->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL) < 0
+	return timerfd_settime(app->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far,
+			       NULL) < 0
 		   ? -errno
 		   : 0;
 }
@@ -256,12 +261,14 @@ static int check_kernel(struct kernel_features *ret_features)
 	int r = kernel_features_probe(ret_features);
 
 	if (r == -EPERM || r == -EACCES) {
-		log_error("not allowed to load BPF programs: run philoscope as root, or with CAP_BPF, "
-			  "CAP_PERFMON and CAP_SYS_PTRACE");
+		log_error(
+		    "not allowed to load BPF programs: run philoscope as root, or with CAP_BPF, "
+		    "CAP_PERFMON and CAP_SYS_PTRACE");
 		return r;
 	}
 	if (r < 0) {
-		log_error("the kernel refuses BPF programs (%s): philoscope needs Linux 5.10 or later with "
+		log_error("the kernel refuses BPF programs (%s): philoscope needs Linux 5.10 or "
+			  "later with "
 			  "CONFIG_BPF_SYSCALL",
 			  strerror(-r));
 		return r;
@@ -314,7 +321,8 @@ static int start(struct app *app)
 	if (r == 0)
 		r = watch_all(app);
 	if (r < 0) {
-		log_error("cannot start: %s; --log.level=debug shows what the kernel said", strerror(-r));
+		log_error("cannot start: %s; --log.level=debug shows what the kernel said",
+			  strerror(-r));
 		return r;
 	}
 	/* The hooks are on already: what starts during the scan is reported by them. */

@@ -5,7 +5,8 @@
 
 #include "options.h"
 
-/* Runs until SIGTERM or SIGINT. 0, or -errno after one line in the log that says what is wrong and what to do. */
+/* Runs until SIGTERM or SIGINT. 0, or -errno after one line in the log that says what is wrong and
+ * what to do. */
 int app_run(const struct options *options);
 
 #endif

@@ -20,7 +20,8 @@ static int print(struct strbuf *buf)
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 
-	if (strbuf_finish(buf, &text, &len) < 0 || fwrite(text, 1, len, stdout) != len || fflush(stdout)) {
+	if (strbuf_finish(buf, &text, &len) < 0 || fwrite(text, 1, len, stdout) != len ||
+	    fflush(stdout)) {
 		fprintf(stderr, "philoscope: cannot write the answer: %s\n", strerror(errno));
 		return EXIT_FAILED;
 	}
@@ -76,9 +77,9 @@ int command_inspect(int argc, char **argv)
 	}
 	facts_from_fd(fd, &facts);
 	plan_make(&facts, &(struct plan_options){0}, &plan);
-	if (json)
-		report_json(subject, &facts, &plan, &out);
-	else
+	if (json && report_json(subject, &facts, &plan, &out) < 0)
+		out.error = -ENOMEM;
+	else if (!json)
 		report_text(subject, &facts, &plan, &out);
 	r = print(&out);
 	return r == EXIT_OK && facts.refusal != PLAN_REASON_NONE ? EXIT_FAILED : r;

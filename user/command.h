@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands. Each gets the arguments behind its name and returns the exit code: 0, 1 it could not, 2 wrong usage. */
+/* The subcommands. Each gets the arguments behind its name and returns the exit code: 0, 1 it could
+ * not, 2 wrong usage. */
 #ifndef COMMAND_H
 #define COMMAND_H
 

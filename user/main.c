@@ -15,7 +15,8 @@ static const struct {
     {"docs", command_docs},
 };
 
-/* libbpf speaks at length (a verifier's log) about what we report in a line: its words are for --log.level=debug. */
+/* libbpf speaks at length (a verifier's log) about what we report in a line: its words are for
+ * --log.level=debug. */
 static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	_cleanup_free_ char *text = NULL;

@@ -42,7 +42,8 @@ static const char *set_identity_pid(struct options *options, const char *value)
 /* Prometheus metric names: [a-zA-Z_:][a-zA-Z0-9_:]*; colons are for recording rules. */
 static const char *set_namespace(struct options *options, const char *value)
 {
-	size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+	size_t len =
+	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
 	options->metrics.namespace_name = value;
 	return len && !value[len] && (value[0] < '0' || value[0] > '9')
@@ -62,34 +63,37 @@ static const char *set_max_series(struct options *options, const char *value)
 
 static const char *set_log_level(struct options *options, const char *value)
 {
-	return log_level_parse(value, &options->log_level) < 0 ? "must be debug, info, warn or error"
-							       : NULL;
+	return log_level_parse(value, &options->log_level) < 0
+		   ? "must be debug, info, warn or error"
+		   : NULL;
 }
 
-#define X(id, family_name)                                                                         \
-	static const char *set_no_collector_##id(struct options *options, const char *value)       \
-	{                                                                                          \
-		(void)value;                                                                       \
-		options->plan.family_off[PS_FAMILY_##id] = true;                                   \
-		return NULL;                                                                       \
+#define X(id, family_name)                                                                   \
+	static const char *set_no_collector_##id(struct options *options, const char *value) \
+	{                                                                                    \
+		(void)value;                                                                 \
+		options->plan.family_off[PS_FAMILY_##id] = true;                             \
+		return NULL;                                                                 \
 	}
 PS_FAMILIES(X)
 #undef X
 
 static const struct option_row rows[] = {
-    {"web.listen-address", "ADDRESS", "where to serve: HOST:PORT, [IPV6]:PORT or :PORT (default :10414)",
-     set_listen_address},
+    {"web.listen-address", "ADDRESS",
+     "where to serve: HOST:PORT, [IPV6]:PORT or :PORT (default :10414)", set_listen_address},
     {"web.telemetry-path", "PATH", "path of the metrics (default /metrics)", set_telemetry_path},
-    {"identity.pid", NULL, "give every series of a target its process id as label pid", set_identity_pid},
-    {"metrics.namespace", "NAME", "first word of the targets' metrics (default philotes)", set_namespace},
-    {"metrics.max-series", "N", "series per identity and metric; more go to _overflow (default 2000)",
-     set_max_series},
-#define X(id, family_name)                                                                         \
-	{"no-collector." family_name, NULL, "attach no probes of the " family_name " family",      \
+    {"identity.pid", NULL, "give every series of a target its process id as label pid",
+     set_identity_pid},
+    {"metrics.namespace", "NAME", "first word of the targets' metrics (default philotes)",
+     set_namespace},
+    {"metrics.max-series", "N",
+     "series per identity and metric; more go to _overflow (default 2000)", set_max_series},
+#define X(id, family_name)                                                                    \
+	{"no-collector." family_name, NULL, "attach no probes of the " family_name " family", \
 	 set_no_collector_##id},
     PS_FAMILIES(X)
 #undef X
-    {"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
+	{"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
     {"help", NULL, "print this and exit", NULL},
     {"version", NULL, "print the version and exit", NULL},
 };
@@ -99,7 +103,8 @@ static void print_help(void)
 	puts("Usage: philoscope [FLAG]...\n"
 	     "       philoscope inspect BINARY|PID [--json]\n"
 	     "       philoscope docs metrics\n\n"
-	     "Observes the Philotes processes of this host from outside and serves their metrics.\n\n"
+	     "Observes the Philotes processes of this host from outside and serves their "
+	     "metrics.\n\n"
 	     "Flags:");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char flag[64];
@@ -121,7 +126,8 @@ static int options_apply(const struct option_row *row, const char *value, struct
 		if (strcmp(row->name, "help") == 0)
 			print_help();
 		else
-			puts("philoscope " PHILOSCOPE_VERSION " (revision " PHILOSCOPE_REVISION ")");
+			puts("philoscope " PHILOSCOPE_VERSION " (revision " PHILOSCOPE_REVISION
+			     ")");
 		return 0;
 	}
 	problem = row->set(options, value);
@@ -131,7 +137,8 @@ static int options_apply(const struct option_row *row, const char *value, struct
 	return -EINVAL;
 }
 
-int options_parse(int argc, char **argv, struct options *ret_options, enum options_action *ret_action)
+int options_parse(int argc, char **argv, struct options *ret_options,
+		  enum options_action *ret_action)
 {
 	struct options options = {
 	    .listen_address = ":10414",
@@ -161,7 +168,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, enum optio
 			return -EINVAL;
 	}
 	if (action == OPTIONS_RUN && optind < argc) {
-		fprintf(stderr, "philoscope: unknown command '%s'; see philoscope --help\n", argv[optind]);
+		fprintf(stderr, "philoscope: unknown command '%s'; see philoscope --help\n",
+			argv[optind]);
 		return -EINVAL;
 	}
 	*ret_options = options;

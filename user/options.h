@@ -22,9 +22,10 @@ struct options {
 enum options_action { OPTIONS_RUN, OPTIONS_EXIT };
 
 /*
- * Reads argv (argv[0] is skipped). 0 with what to do (EXIT after --help or --version printed on stdout); -EINVAL after one line on
- * stderr that says what is wrong. Strings point into argv.
+ * Reads argv (argv[0] is skipped). 0 with what to do (EXIT after --help or --version printed on
+ * stdout); -EINVAL after one line on stderr that says what is wrong. Strings point into argv.
  */
-int options_parse(int argc, char **argv, struct options *ret_options, enum options_action *ret_action);
+int options_parse(int argc, char **argv, struct options *ret_options,
+		  enum options_action *ret_action);
 
 #endif

@@ -10,8 +10,8 @@
 #include "util/log.h"
 
 /*
- * Executables looked at: a host runs some hundreds. When the table is full the oldest entry goes, which costs no more
- * than another look: an attached inode is known again by its breakpoints.
+ * Executables looked at: a host runs some hundreds. When the table is full the oldest entry goes,
+ * which costs no more than another look: an attached inode is known again by its breakpoints.
  */
 #define MAX_INODES 4096
 
@@ -77,7 +77,8 @@ static struct inode *find_inode(struct registry *registry, const struct process_
 	return NULL;
 }
 
-static void remember_inode(struct registry *registry, const struct process_exe *exe, struct image *image)
+static void remember_inode(struct registry *registry, const struct process_exe *exe,
+			   struct image *image)
 {
 	size_t place = registry->ninodes;
 
@@ -102,7 +103,8 @@ static void fail_plan(struct plan *plan, enum plan_reason reason)
 	plan->nsites = 0;
 }
 
-static struct image *find_image(struct registry *registry, const struct facts *facts, uint64_t plan_hash)
+static struct image *find_image(struct registry *registry, const struct facts *facts,
+				uint64_t plan_hash)
 {
 	for (size_t i = 0; i < registry->nimages; i++) {
 		struct image *image = registry->images[i];
@@ -124,9 +126,10 @@ static void load_image(struct registry *registry, struct image *image)
 	image->plan.layout.image = image->number;
 	r = probe_image_new(registry->shared, &image->plan, &image->facts, &image->probe);
 	if (r < 0) {
-		log_error("cannot load the programs for binary %s: %s; --log.level=debug shows what the "
-			  "kernel said, ignoring",
-			  image->binary, strerror(-r));
+		log_error(
+		    "cannot load the programs for binary %s: %s; --log.level=debug shows what the "
+		    "kernel said, ignoring",
+		    image->binary, strerror(-r));
 		fail_plan(&image->plan, PLAN_REASON_LOAD_FAILED);
 	}
 }
@@ -156,7 +159,8 @@ static int add_image(struct registry *registry, const struct facts *facts, const
 	return 0;
 }
 
-/* The same file under another device number, as far as stat can tell: the real inode gives all its mounts one time. */
+/* The same file under another device number, as far as stat can tell: the real inode gives all its
+ * mounts one time. */
 static bool may_be_attached(const struct registry *registry, const struct image *image,
 			    const struct process_exe *exe)
 {
@@ -171,8 +175,8 @@ static bool may_be_attached(const struct registry *registry, const struct image 
 }
 
 /*
- * 1 when the process runs an inode that is attached already under another device number, 0 when not, or -errno. Its
- * breakpoints alone prove nothing: they may be another observer's.
+ * 1 when the process runs an inode that is attached already under another device number, 0 when
+ * not, or -errno. Its breakpoints alone prove nothing: they may be another observer's.
  */
 static int is_covered(const struct registry *registry, const struct image *image, pid_t pid,
 		      const struct process_exe *exe)
@@ -189,9 +193,10 @@ static int is_covered(const struct registry *registry, const struct image *image
 	return r < 0 ? r : probe_image_covers(image->probe, pid, bias);
 }
 
-/* Attaches the inode behind exe_fd to the image, unless it is attached already under another device number. */
-static void attach_inode(const struct registry *registry, struct image *image, pid_t pid, int exe_fd,
-			 const struct process_exe *exe)
+/* Attaches the inode behind exe_fd to the image, unless it is attached already under another device
+ * number. */
+static void attach_inode(const struct registry *registry, struct image *image, pid_t pid,
+			 int exe_fd, const struct process_exe *exe)
 {
 	int r;
 
@@ -205,9 +210,10 @@ static void attach_inode(const struct registry *registry, struct image *image, p
 	r = probe_image_attach(image->probe, exe_fd);
 	if (r == 0)
 		return;
-	log_error("cannot attach to the executable of process %d: %s; --log.level=debug shows what the "
-		  "kernel said, ignoring",
-		  pid, strerror(-r));
+	log_error(
+	    "cannot attach to the executable of process %d: %s; --log.level=debug shows what the "
+	    "kernel said, ignoring",
+	    pid, strerror(-r));
 	if (probe_image_inodes(image->probe) > 0)
 		return; /* other inodes of this image go on */
 	probe_image_free(image->probe);

@@ -94,7 +94,8 @@ static int take_snapshot(const struct scrape_source *source, struct page *page)
 	n = registry_images(source->registry, &images);
 	for (size_t i = 0; i < n; i++)
 		if (images[i]->probe)
-			page->snapshot->drops[PS_DROP_RECURSION] += probe_image_recursions(images[i]->probe);
+			page->snapshot->drops[PS_DROP_RECURSION] +=
+			    probe_image_recursions(images[i]->probe);
 	return 0;
 }
 
@@ -209,7 +210,8 @@ static int count_targets(const struct scrape_source *source, struct page *page)
 		const struct observed *observed = target->image;
 
 		if (observed)
-			service_targets(page, observed->image->facts.service)[target->state].count++;
+			service_targets(page, observed->image->facts.service)[target->state]
+			    .count++;
 	}
 	return 0;
 }
@@ -224,8 +226,8 @@ static const char *probe_state(enum plan_reason reason)
 	return "skipped";
 }
 
-static struct metric_probe_sites *find_sites(struct page *page, const char *service, const char *family,
-					     const char *state)
+static struct metric_probe_sites *find_sites(struct page *page, const char *service,
+					     const char *family, const char *state)
 {
 	struct metric_probe_sites *row = page->sites, *end = row + page->input.nsites;
 
@@ -249,7 +251,8 @@ static void count_image_sites(struct page *page, const struct image *image)
 		for (size_t i = 0; i < ARRAY_LEN(states); i++)
 			find_sites(page, image->facts.service, family, states[i]);
 		find_sites(page, image->facts.service, family,
-			   probe_state(image->plan.site_reason[id]))->count++;
+			   probe_state(image->plan.site_reason[id]))
+		    ->count++;
 	}
 }
 
@@ -298,8 +301,8 @@ static int describe_images(const struct scrape_source *source, struct page *page
 
 static void finish_input(const struct scrape_source *source, struct page *page)
 {
-	snprintf(page->libbpf_version, sizeof(page->libbpf_version), "%u.%u", libbpf_major_version(),
-		 libbpf_minor_version());
+	snprintf(page->libbpf_version, sizeof(page->libbpf_version), "%u.%u",
+		 libbpf_major_version(), libbpf_minor_version());
 	page->input.snapshot = page->snapshot;
 	page->input.identities = page->identities;
 	page->input.processes = page->processes;
@@ -317,6 +320,7 @@ int scrape_render(const struct scrape_source *source, char **ret_text, size_t *r
 {
 	_cleanup_(page_done) struct page page = {0};
 	_cleanup_strbuf_ struct strbuf text = {0};
+	struct metric_options options = source->options->metrics;
 	int r;
 
 	r = take_snapshot(source, &page);
@@ -329,6 +333,7 @@ int scrape_render(const struct scrape_source *source, char **ret_text, size_t *r
 	if (r < 0)
 		return r;
 	finish_input(source, &page);
-	r = metric_expose(&page.input, &source->options->metrics, &text);
+	options.admission = source->admission;
+	r = metric_expose(&page.input, &options, &text);
 	return r < 0 ? r : strbuf_finish(&text, ret_text, ret_len);
 }

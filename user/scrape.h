@@ -18,10 +18,12 @@ struct scrape_source {
 	struct probe_shared *shared;
 	struct registry *registry;
 	struct target_table *targets; /* struct target.image is a struct observed */
+	struct metric_admission *admission;
 	uint64_t abandoned;           /* events that were open when their process ended */
 };
 
-/* The metrics page. 0 with an owned text, or -errno. The caller keeps the sources still meanwhile. */
+/* The metrics page. 0 with an owned text, or -errno. The caller keeps the sources still meanwhile.
+ */
 int scrape_render(const struct scrape_source *source, char **ret_text, size_t *ret_len);
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Itabs: what an interface value of static type I holding a T points to (runtime/iface.go,
- * internal/abi/iface.go), the same from Go 1.18 to 1.27: 0 interface type · 8 concrete type · 16
- * hash u32, a copy of the concrete type's · 24 one code pointer per method of I, sorted The
- * compiler emits one for each conversion it knows. Up to 1.26 itablinks lists them, in 1.27 they
- * stand in a row in the type region; both need moduledata fields that differ by version. Two type
- * addresses in a row followed by the right hash and a code address are nothing else, so we look for
- * that, and need neither.
+ * Itabs: what an interface value of static type I that holds a T points to (runtime/iface.go,
+ * internal/abi/iface.go), the same from Go 1.18 to 1.27:
+ *    0 interface type · 8 concrete type
+ *   16 hash u32, a copy of the concrete type's
+ *   24 one code pointer per method of I, in the order of its sorted method list
+ * The compiler emits one for each conversion it knows. Up to 1.26 itablinks lists them, in 1.27
+ * they stand in a row in the type region; to find either, one needs moduledata fields that differ
+ * by version. Two type addresses in a row followed by the right hash and a code address are nothing
+ * else, so we look for that, and need neither.
  *
  * In position-independent files the words to look for are addends of relocations, so we search that
  * table instead: what is in place need not be valid (externally linked arm64).

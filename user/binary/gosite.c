@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sites at and behind calls. What is looked for (the compiler's output for `if err := f(…); err !=
- * nil`): amd64  call f; [nop;] test rax, rax; je      arm64  bl f; cbz x0 with -N -l, stores of the
- * results to the stack stand in between The branch runs exactly once per call, with the results in
- * their registers, and costs a tenth of what the compare costs to probe. Interface and func value
- * calls are recognised by where the code pointer comes from: it is loaded from the itab's slot or
- * from the closure object in the context register, maybe long before the call, and copied between
- * registers.
+ * Sites at and behind calls. What is looked for, the compiler's `if err := f(…); err != nil`:
+ *
+ *   amd64  call f; [nop;] test rax, rax; je
+ *   arm64  bl f; cbz x0
+ *
+ * With -N -l, stores of the results to the stack stand in between. The branch runs exactly once per
+ * call, with the results in their registers, and costs a tenth of what the compare costs to probe.
+ *
+ * Interface and func value calls are recognised by where the code pointer comes from: it is loaded
+ * from the itab's slot, or from the start of the closure object, which is in the context register
+ * at the call. The load may stand long before the call, and what was loaded may be copied between
+ * registers on the way.
  */
 #include "binary/gosite_walk.h"
 
@@ -19,6 +24,8 @@
 #define AMD64_RDX     2
 #define ARM64_SP      31
 #define ARM64_CONTEXT 26
+/* Calls looked at in one function: each may cost a walk through all of it. */
+#define MAX_CALLS     256
 
 /* What is known of the value in each register: values are numbered, a copy keeps its number. */
 struct values {
@@ -191,7 +198,7 @@ static int collect(const struct goimage *image, const struct gofunc *func,
 	struct values values = {0};
 	struct gowalk walk;
 	struct insn insn;
-	unsigned int n = 0;
+	unsigned int n = 0, calls = 0;
 	uint64_t va;
 	int r = gowalk_init(&walk, image, func, func->entry);
 
@@ -202,7 +209,7 @@ static int collect(const struct goimage *image, const struct gofunc *func,
 		struct gosite site;
 
 		if (is_call_of(callee, &values, &insn)) {
-			r = make(image, func, va, &walk, &site);
+			r = calls++ == MAX_CALLS ? -E2BIG : make(image, func, va, &walk, &site);
 			if (r < 0)
 				return r;
 			if (r == 0 && n == max)

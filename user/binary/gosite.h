@@ -42,9 +42,10 @@ struct gocallee {
  * with the results still in the result registers. Falls back to the instruction behind the call
  * (single-stepped; insn.kind tells). No branch of func enters between call and site. An interface
  * or closure call is known by its shape alone, which other calls may share: if any has an error
- * branch, those without are left out. Up to max sites in address order. 0 with *ret_n >= 1; -ENOENT
- * when there is no such call; -EEXIST when pattern names several functions; -E2BIG when there are
- * more than max; -ERANGE; -EBADMSG. On failure *ret_sites may have changed, *ret_n has not.
+ * branch, those without are left out. Up to max sites in address order.
+ * 0 with *ret_n >= 1; -ENOENT when there is no such call, or one has no such place; -EEXIST when
+ * pattern names several functions; -E2BIG when there are more than max; -ERANGE; -EBADMSG. On
+ * failure *ret_sites may have changed, *ret_n has not.
  */
 int gosite_error_branches(const struct goimage *image, const struct gofunc *func,
 			  const struct gocallee *callee, struct gosite *ret_sites, unsigned int max,

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The stack check that opens most Go functions (cmd/internal/obj/x86/obj6.go and arm64/obj7.go,
- * stacksplit), the same from Go 1.18 to 1.27. It compares SP with g.stackguard0 ([g + 16]; [g + 24]
- * in functions for the system stack): amd64  small frame   cmp rsp, [r14+16]; jbe slow medium lea
- * r12, [rsp-N]; cmp r12, [r14+16]; jbe slow large         mov r12, rsp; sub r12, N; jb slow; cmp
- * r12, [r14+16]; jbe slow assembly functions load g into r14 first arm64  small         ldr x16,
- * [x28, #16]; cmp sp, x16; b.ls slow medium        ldr x16, …; sub x17, sp, #N; cmp x17, x16; b.ls
- * slow large         ldr x16, …; [mov x27, #N;] subs x17, sp, x27 or #N; b.lo slow; cmp x17, x16;
- * b.ls slow slow: spills the argument registers, calls runtime.morestack or morestack_noctxt, loads
- * them back and jumps to the entry, which is why the entry itself is hit again each time a stack
- * grows, and the instruction behind the check is not.
+ * stacksplit), the same from Go 1.18 to 1.27. It compares SP with g.stackguard0 at [g + 16], in
+ * functions for the system stack with g.stackguard1 at [g + 24]:
+ *
+ *   amd64  small   cmp rsp, [r14+16]; jbe slow
+ *          medium  lea r12, [rsp-N]; cmp r12, [r14+16]; jbe slow
+ *          large   mov r12, rsp; sub r12, N; jb slow; cmp r12, [r14+16]; jbe slow
+ *          Assembly functions load g into r14 first.
+ *   arm64  small   ldr x16, [x28, #16]; cmp sp, x16; b.ls slow
+ *          medium  ldr x16, …; sub x17, sp, #N; cmp x17, x16; b.ls slow
+ *          large   ldr x16, …; [mov x27, #N;] subs x17, sp, x27 or #N; b.lo slow; cmp x17, x16;
+ *                  b.ls slow
+ *
+ * slow: spills the argument registers, calls runtime.morestack or morestack_noctxt, loads them back
+ * and jumps to the entry, which is why the entry itself is hit again each time a stack grows, and
+ * the instruction behind the check is not.
  */
 #include "binary/gosite_walk.h"
 

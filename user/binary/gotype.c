@@ -6,15 +6,18 @@
  * are in every executable, stripped or not. All lie in [types, etypes).
  *
  * An rtype, 48 bytes, the same from Go 1.18 to 1.27:
- *    0 size u64 · 8 ptrBytes u64 · 16 hash u32 · 20 tflag u8 · 21 align u8 · 22 fieldAlign u8 · 23
- * kind u8 24 equal · 32 gcdata · 40 name i32 · 44 ptrToThis i32 (offsets from types; 0 and -1 =
- * none) tflag: 1 an uncommon part follows, 2 the name has a '*' too many in front, 4 named. The low
- * five bits of kind are the kind; the upper ones hold flags up to 1.25.
+ *    0 size u64 · 8 ptrBytes u64 · 16 hash u32
+ *   20 tflag u8 · 21 align u8 · 22 fieldAlign u8 · 23 kind u8
+ *   24 equal · 32 gcdata (pointers)
+ *   40 name i32 · 44 ptrToThis i32 (offsets from types; 0 and -1 = none)
+ * tflag: 1 an uncommon part follows, 2 the name has a '*' too many in front, 4 named. The low five
+ * bits of kind are the kind; the upper ones hold flags up to 1.25.
  *
- * Behind it a part by kind (all pointers):
- *   pointer, slice, array, chan: 48 elem · map: 48 key, 56 elem
+ * Behind it a part by kind:
+ *   pointer, slice, array, chan: 48 elem
+ *   map:       48 key, 56 elem
  *   interface: 48 pkgPath, 56 methods {ptr, len, cap} of {name i32, type i32}, sorted by name
- *   struct:    48 pkgPath, 56 fields  {ptr, len, cap} of {name, type, offset u64}
+ *   struct:    48 pkgPath, 56 fields {ptr, len, cap} of {name, type, offset u64}
  * Up to Go 1.18 a field's offset word is offset << 1 | embedded; since 1.19 it is the offset, and
  * the flag is in the name.
  *
@@ -29,7 +32,7 @@
  * ones, from which the named ones would have to be reached through elements, fields and signatures,
  * and 1.27 has no typelinks. But every rtype is 8-aligned in one region, and the word at 20
  * together with a name and a path that decode leaves no room for mistakes: so we look at each
- * 8-aligned address. The tests prove the result equal to that of the walk.
+ * 8-aligned address. The tests compare what is found with all types that DWARF lists.
  */
 #include "binary/gotype.h"
 
@@ -47,10 +50,10 @@
 #define TFLAG_NAMED    4
 #define NAME_EMBEDDED  8
 #define NAME_FLAGS     0x0f
-#define MAX_MEMBERS \
-	0xffff /* the counts of the format's own u16 fields; far more than any source has */
-#define MAX_NAME  4096
-#define KIND_MASK 0x1f
+#define KIND_MASK      0x1f
+/* Far more than any source has: keeps hostile files cheap. */
+#define MAX_MEMBERS    0xffff
+#define MAX_NAME       4096
 
 /* Size of rtype and kind-specific part, by kind; 0 = RTYPE_SIZE. */
 static const uint8_t kind_sizes[GOKIND_MAX] = {

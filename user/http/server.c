@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/address.h"
+#include "http/clients.h"
 #include "util/cleanup.h"
 
 /* Scrapes are few; a page is rendered in its thread, so that one long page does not hold up
@@ -14,6 +15,7 @@
 #define THREADS          2
 #define MAX_CONNECTIONS  64U
 #define IDLE_SECONDS     15U /* of a connection, waiting for a request or for the client to read */
+#define STOP_SECONDS     5U  /* for answers in the making when the server ends */
 #define CONNECTION_BYTES (16 * 1024UL)
 
 #define TYPE_METRICS     "text/plain; version=0.0.4; charset=utf-8"
@@ -23,6 +25,7 @@
 
 struct http_server {
 	struct MHD_Daemon *daemon; /* owned */
+	struct clients *clients;   /* owned */
 	char *telemetry_path;      /* owned */
 	char *landing;             /* owned */
 	http_render render;
@@ -178,17 +181,33 @@ static int make_pages(struct http_server *server, const struct http_options *opt
 	return 0;
 }
 
+static void notify(void *cls, struct MHD_Connection *connection, void **place,
+		   enum MHD_ConnectionNotificationCode code)
+{
+	struct http_server *server = cls;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		clients_remove(server->clients, *place);
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info)
+		*place = clients_add(server->clients, info->connect_fd);
+}
+
 /* libmicrohttpd's own messages would go to stderr; what matters shows in the answers. */
 static int start(struct http_server *server, int *listen_fd)
 {
-	const unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL;
+	const unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
 
 	errno = 0;
 	server->daemon = MHD_start_daemon(
 	    flags, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, *listen_fd,
 	    MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS, MHD_OPTION_CONNECTION_LIMIT,
 	    MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_END);
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION,
+	    notify, server, MHD_OPTION_END);
 	/* From here on the descriptor is the library's, which closes it also when it fails. */
 	*listen_fd = -1;
 	if (!server->daemon)
@@ -212,7 +231,9 @@ int http_server_new(const struct http_options *options, struct http_server **ret
 		return -ENOMEM;
 	server->render = options->render;
 	server->ctx = options->ctx;
-	r = make_pages(server, options);
+	r = clients_new(MAX_CONNECTIONS, &server->clients);
+	if (r == 0)
+		r = make_pages(server, options);
 	if (r == 0)
 		r = address_listen(&address, &fd);
 	if (r == 0)
@@ -230,12 +251,24 @@ unsigned int http_server_port(const struct http_server *server)
 	return server->port;
 }
 
+/* Accepts no more, ends what is open, and only then stops the threads: see http/clients.h. */
+static void stop(struct http_server *server)
+{
+	MHD_socket listen_fd = MHD_quiesce_daemon(server->daemon);
+
+	(void)clients_end(server->clients, STOP_SECONDS);
+	MHD_stop_daemon(server->daemon);
+	if (listen_fd != MHD_INVALID_SOCKET)
+		close(listen_fd);
+}
+
 void http_server_free(struct http_server *server)
 {
 	if (!server)
 		return;
 	if (server->daemon)
-		MHD_stop_daemon(server->daemon);
+		stop(server);
+	clients_free(server->clients);
 	free(server->telemetry_path);
 	free(server->landing);
 	free(server);

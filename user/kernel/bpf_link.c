@@ -23,8 +23,8 @@ struct uprobe_multi_attr {
 };
 _Static_assert(sizeof(struct uprobe_multi_attr) == 64, "the kernel's layout has no other holes");
 
-int kernel_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, const uint64_t *cookies,
-			unsigned int n, int *ret_link_fd)
+int kernel_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
+			const uint64_t *cookies, unsigned int n, int *ret_link_fd)
 {
 	struct uprobe_multi_attr attr = {
 	    .prog_fd = (uint32_t)prog_fd,

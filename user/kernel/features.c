@@ -15,7 +15,8 @@ static const struct bpf_insn return_zero[] = {
     {.code = BPF_JMP | BPF_EXIT},
 };
 
-/* A program may be loaded at all; false too when only the license or BTF is wrong, which it is not here. */
+/* A program may be loaded at all; false too when only the license or BTF is wrong, which it is not
+ * here. */
 static int load_nothing(enum bpf_attach_type type)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);

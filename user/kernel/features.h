@@ -15,7 +15,8 @@ struct kernel_features {
 };
 
 /*
- * Asks. 0; -EPERM when bpf() is not allowed to us (nothing else is known then); another -errno. Needs CAP_BPF and CAP_PERFMON, or root.
+ * Asks. 0; -EPERM when bpf() is not allowed to us (nothing else is known then); another -errno.
+ * Needs CAP_BPF and CAP_PERFMON, or root.
  */
 int kernel_features_probe(struct kernel_features *ret_features);
 

@@ -8,21 +8,17 @@ static const char intro[] =
     "<!-- Made from the metric table by `make docs`; edits here are lost. -->\n"
     "# Metrics\n"
     "\n"
-    "`" DEFAULT_NAMESPACE
-    "` is the default of `--metrics.namespace`. The metrics of targets carry the labels of "
-    "their identity in front of\n"
-    "those named here, as far as they are known: `service`, `namespace`, `pod`, `container`, "
-    "`container_id`, and `pid` with\n"
-    "`--identity.pid`. Processes with the same identity share their series: counters and "
-    "histograms add "
-    "up, also those of processes\n"
-    "that have ended; gauges show what was written last by a process that is alive.\n"
+    "`" DEFAULT_NAMESPACE "` is the default of `--metrics.namespace`.\n"
     "\n"
-    "Label values are what the target holds, as valid UTF-8 (a bad byte becomes U+FFFD), at most "
-    "255 "
-    "bytes. `_unreadable` stands for\n"
-    "a text that could not be read, `_overflow` for all label sets beyond "
-    "`--metrics.max-series`.\n";
+    "The metrics of targets carry the labels of their identity in front of those named here, as\n"
+    "far as they are known: `service`, `namespace`, `pod`, `container`, `container_id`, and `pid`\n"
+    "with `--identity.pid`. Processes with the same identity share their series: counters and\n"
+    "histograms add up, also those of processes that have ended; gauges show what was written\n"
+    "last by a process that is alive.\n"
+    "\n"
+    "Label values are what the target holds, as valid UTF-8 (a bad byte becomes U+FFFD), at most\n"
+    "255 bytes. `_unreadable` stands for a text that could not be read, `_overflow` for all label\n"
+    "sets beyond `--metrics.max-series`.\n";
 
 static const struct {
 	enum metric_prefix prefix;

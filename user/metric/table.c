@@ -147,9 +147,8 @@ const struct metric_row metric_table[] = {
 	    TARGET(CDC_LAG),
 	    .type = METRIC_GAUGE,
 	    .unit = "seconds",
-	    .help = "Age of the newest change event when it was handed to the pipeline; negative "
-		    "when the "
-		    "database's clock is ahead.",
+	    .help = "Age of the change event handed to the pipeline last, at that moment; negative "
+		    "when the database's clock is ahead.",
 	    .format = METRIC_SIGNED_NS,
 	    .merge = METRIC_LATEST,
 	    .record = METRIC_RECORD_TABLES,

@@ -209,7 +209,11 @@ void facts_from_fd(int fd, struct facts *ret_facts)
 		return;
 	}
 	len = (size_t)st.st_size;
-	bytes = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+	/*
+	 * Shared: into private mappings the kernel writes the breakpoints of an executable that is
+	 * probed already, and we would read those.
+	 */
+	bytes = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
 	if (bytes == MAP_FAILED)
 		return;
 	facts_from_view((struct view){.data = bytes, .len = len}, ret_facts);

@@ -36,7 +36,8 @@ static int multi_prepare(struct stub_bpf *stub, const struct attach_site *sites,
 	(void)n;
 	for (int id = 0; id < PS_SITE_MAX; id++)
 		bpf_program__set_autoload(site_stub(stub, (enum ps_site_id)id), false);
-	return bpf_program__set_expected_attach_type(stub->progs.stub_any, KERNEL_TRACE_UPROBE_MULTI);
+	return bpf_program__set_expected_attach_type(stub->progs.stub_any,
+						     KERNEL_TRACE_UPROBE_MULTI);
 }
 
 static int multi_attach(struct stub_bpf *stub, const char *path, const struct attach_site *sites,
@@ -69,8 +70,8 @@ static int perf_attach(struct stub_bpf *stub, const char *path, const struct att
 		enum ps_site_id id = sites[i].id;
 		int r;
 
-		ret_links->sites[id] = bpf_program__attach_uprobe(site_stub(stub, id), false, -1, path,
-								  sites[i].file_offset);
+		ret_links->sites[id] = bpf_program__attach_uprobe(site_stub(stub, id), false, -1,
+								  path, sites[i].file_offset);
 		if (ret_links->sites[id])
 			continue;
 		r = -errno;

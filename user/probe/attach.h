@@ -10,8 +10,8 @@
 
 /* Links of one inode. */
 struct attach_links {
-	int multi_fd;                       /* -1 = none */
-	struct bpf_link *sites[PS_SITE_MAX];/* owned; NULL = none */
+	int multi_fd;                        /* -1 = none */
+	struct bpf_link *sites[PS_SITE_MAX]; /* owned; NULL = none */
 };
 
 /* A site to attach: its number and its place in the file. */
@@ -24,8 +24,10 @@ struct attach_backend {
 	const char *name; /* "uprobe_multi", "perf_event" */
 	/* Before the stub object is loaded: chooses programs and attach types. */
 	int (*prepare)(struct stub_bpf *stub, const struct attach_site *sites, unsigned int n);
-	/* Attaches in the order given: all or nothing. path leads to the file, e.g. /proc/self/fd/9. */
-	int (*attach)(struct stub_bpf *stub, const char *path, const struct attach_site *sites, unsigned int n, struct attach_links *ret_links);
+	/* Attaches in the order given: all or nothing. path leads to the file, e.g.
+	 * /proc/self/fd/9. */
+	int (*attach)(struct stub_bpf *stub, const char *path, const struct attach_site *sites,
+		      unsigned int n, struct attach_links *ret_links);
 	int attach_type; /* expected attach type of stubs and of everything they tail-call */
 };
 

@@ -24,7 +24,8 @@ unsigned int goroutines_forget(const struct probe_shared *shared, const struct p
 	bool more = bpf_map_get_next_key(fd, NULL, &key) == 0;
 
 	while (more) {
-		/* The successor is asked for before the key goes: without it the walk would begin anew. */
+		/* The successor is asked for before the key goes: without it the walk would begin
+		 * anew. */
 		more = bpf_map_get_next_key(fd, &key, &next) == 0;
 		if (memcmp(&key.process, process, sizeof(*process)) == 0)
 			open += forget_slot(fd, &key);

@@ -5,7 +5,8 @@
 
 #include "probe/shared.h"
 
-/* Removes the slots of a process that has ended. Returns how many events were open in them: calls whose end was never seen. */
+/* Removes the slots of a process that has ended. Returns how many events were open in them: calls
+ * whose end was never seen. */
 unsigned int goroutines_forget(const struct probe_shared *shared, const struct ps_process *process);
 
 #endif

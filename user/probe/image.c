@@ -140,8 +140,8 @@ static int image_load_programs(struct probe_image *image, const struct probe_sha
 	return r < 0 ? r : cdc_bpf__load(image->cdc);
 }
 
-int probe_image_new(const struct probe_shared *shared, const struct plan *plan, const struct facts *facts,
-		    struct probe_image **ret_image)
+int probe_image_new(const struct probe_shared *shared, const struct plan *plan,
+		    const struct facts *facts, struct probe_image **ret_image)
 {
 	_cleanup_(probe_image_free_p) struct probe_image *image = calloc(1, sizeof(*image));
 	int r;

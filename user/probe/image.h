@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One distinct executable content: its programs with its layout, loaded once, and one set of links for each real inode that
- * holds it. Processes are not attached to: the kernel reports every process that runs the inode.
+ * One distinct executable content: its programs with its layout, loaded once, and one set of links
+ * for each real inode that holds it. Processes are not attached to: the kernel reports every
+ * process that runs the inode.
  */
 #ifndef PROBE_IMAGE_H
 #define PROBE_IMAGE_H
@@ -12,22 +13,23 @@
 struct probe_image;
 
 /*
- * Loads the programs that the plan attaches (none: -ENOENT). plan->layout.image must be set. 0 with an owned *ret_image, or
- * -errno from the kernel. Nothing is counted yet.
+ * Loads the programs that the plan attaches (none: -ENOENT). plan->layout.image must be set. 0 with
+ * an owned *ret_image, or -errno from the kernel. Nothing is counted yet.
  */
-int probe_image_new(const struct probe_shared *shared, const struct plan *plan, const struct facts *facts,
-		    struct probe_image **ret_image);
+int probe_image_new(const struct probe_shared *shared, const struct plan *plan,
+		    const struct facts *facts, struct probe_image **ret_image);
 /* Detaches and unloads. NULL is fine. */
 void probe_image_free(struct probe_image *image);
 
 /*
- * Attaches to the file that exe_fd is open on. All or nothing. The image counts from the moment the first inode's last link is
- * made. 0 or -errno.
+ * Attaches to the file that exe_fd is open on. All or nothing. The image counts from the moment the
+ * first inode's last link is made. 0 or -errno.
  */
 int probe_image_attach(struct probe_image *image, int exe_fd);
 /*
- * Whether all planned sites of a live process already hold a breakpoint where the file has another byte: its real inode is
- * attached already, under another device number. 1, 0, or -errno when the process can't be read.
+ * Whether all planned sites of a live process already hold a breakpoint where the file has another
+ * byte: its real inode is attached already, under another device number. 1, 0, or -errno when the
+ * process can't be read.
  */
 int probe_image_covers(const struct probe_image *image, pid_t pid, uint64_t bias);
 /* How many inodes are attached. */

@@ -127,7 +127,8 @@ int probe_shared_sync_clock(struct probe_shared *shared)
 		value.offset_ns = clock_round_seconds(clock_distance_ns(CLOCK_TAI));
 	else
 		value.offset_ns = clock_distance_ns(CLOCK_BOOTTIME);
-	return bpf_map_update_elem(probe_shared_map_fd(shared, "wall_clock"), &zero, &value, BPF_ANY);
+	return bpf_map_update_elem(probe_shared_map_fd(shared, "wall_clock"), &zero, &value,
+				   BPF_ANY);
 }
 
 static int on_event(void *ctx, void *data, size_t size)

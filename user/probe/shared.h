@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all images share in the kernel: the maps, the clock, and the hooks that tell of processes coming and going. */
+/* What all images share in the kernel: the maps, the clock, and the hooks that tell of processes
+ * coming and going. */
 #ifndef PROBE_SHARED_H
 #define PROBE_SHARED_H
 
@@ -11,8 +12,8 @@
 struct probe_shared;
 
 /*
- * Creates the maps, sets the clock and attaches the exec and exit hooks. 0 with an owned *ret_shared; -errno from the kernel
- * (libbpf has logged the details).
+ * Creates the maps, sets the clock and attaches the exec and exit hooks. 0 with an owned
+ * *ret_shared; -errno from the kernel (libbpf has logged the details).
  */
 int probe_shared_new(const struct kernel_features *features, struct probe_shared **ret_shared);
 /* Detaches the hooks and gives the maps up. NULL is fine. */
@@ -20,7 +21,8 @@ void probe_shared_free(struct probe_shared *shared);
 
 /* The fd of a shared map by its name in bpf/maps.bpf.h; stays owned by shared. -ENOENT. */
 int probe_shared_map_fd(const struct probe_shared *shared, const char *name);
-/* Makes an object that is open but not loaded use the shared maps in place of its own. 0 or -errno. */
+/* Makes an object that is open but not loaded use the shared maps in place of its own. 0 or -errno.
+ */
 int probe_shared_lend(const struct probe_shared *shared, struct bpf_object *object);
 /* Brings the distance between wall time and the kernel's clock up to date. 0 or -errno. */
 int probe_shared_sync_clock(struct probe_shared *shared);

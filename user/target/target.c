@@ -54,14 +54,13 @@ struct target *target_find(struct target_table *table, pid_t pid)
 
 static int reserve_one(struct target_table *table)
 {
-	size_t capacity = table->capacity ? table->capacity : CAPACITY_MIN;
+	size_t capacity = table->capacity ? table->capacity * 2 : CAPACITY_MIN;
 	struct target *targets;
 
 	if (table->n < table->capacity)
 		return 0;
-	if (table->capacity && __builtin_mul_overflow(capacity, 2, &capacity))
-		return -ENOMEM;
-	targets = reallocarray(table->targets, capacity, sizeof(*targets));
+	/* There are less than 2^22 pids: nothing here overflows. */
+	targets = realloc(table->targets, capacity * sizeof(*targets));
 	if (!targets)
 		return -ENOMEM;
 	table->targets = targets;

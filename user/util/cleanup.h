@@ -10,10 +10,10 @@
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 /* Defines fn##_p(T *) for _cleanup_: calls fn(*p) (which accepts NULL). */
-#define DEFINE_CLEANUP(type, fn)                                                                   \
-	static inline void fn##_p(type *p)                                                         \
-	{                                                                                          \
-		fn(*p);                                                                            \
+#define DEFINE_CLEANUP(type, fn)           \
+	static inline void fn##_p(type *p) \
+	{                                  \
+		fn(*p);                    \
 	}
 
 static inline void free_p(void *p)
@@ -33,22 +33,22 @@ static inline void fclose_p(FILE **file)
 		fclose(*file);
 }
 
-#define _cleanup_free_ _cleanup_(free_p)
-#define _cleanup_close_ _cleanup_(close_p)
+#define _cleanup_free_   _cleanup_(free_p)
+#define _cleanup_close_  _cleanup_(close_p)
 #define _cleanup_fclose_ _cleanup_(fclose_p)
 
 /* Hands the pointer (the descriptor) over to the caller and leaves NULL (-1) behind. */
-#define TAKE_PTR(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) _taken = (p);                                                        \
-		(p) = NULL;                                                                        \
-		_taken;                                                                            \
+#define TAKE_PTR(p)                         \
+	({                                  \
+		__typeof__(p) _taken = (p); \
+		(p) = NULL;                 \
+		_taken;                     \
 	})
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int _taken = (fd);                                                                 \
-		(fd) = -1;                                                                         \
-		_taken;                                                                            \
+#define TAKE_FD(fd)                \
+	({                         \
+		int _taken = (fd); \
+		(fd) = -1;         \
+		_taken;            \
 	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

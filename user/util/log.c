@@ -8,7 +8,8 @@
 #include <time.h>
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
-_Static_assert(sizeof(level_names) / sizeof(level_names[0]) == LOG_LEVEL_MAX, "a level lacks its name");
+_Static_assert(sizeof(level_names) / sizeof(level_names[0]) == LOG_LEVEL_MAX,
+	       "a level lacks its name");
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: one line per message on stderr, logfmt (`ts=… level=… msg="…"`). Only app, main and commands log above debug. */
+/* The log: one line per message on stderr, logfmt (`ts=… level=… msg="…"`). Only app, main and
+ * commands log above debug. */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
 
@@ -13,8 +14,8 @@ int log_level_parse(const char *text, enum log_level *ret_level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
-#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_warn(...) log_write(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 
 #endif

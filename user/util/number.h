@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Decimal digits only, min..max. 0, -EINVAL (not a number) or -ERANGE; *ret_value untouched on failure. */
+/* Decimal digits only, min..max. 0, -EINVAL (not a number) or -ERANGE; *ret_value untouched on
+ * failure. */
 int number_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
 
 #endif

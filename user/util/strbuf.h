@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A growing text. An allocation that fails sticks: later calls do nothing, and strbuf_finish reports it, so that
- * a writer of thousands of lines checks once.
+ * A growing text. An allocation that fails sticks: later calls do nothing, and strbuf_finish
+ * reports it, so that a writer of thousands of lines checks once.
  */
 #ifndef UTIL_STRBUF_H
 #define UTIL_STRBUF_H
@@ -25,7 +25,8 @@ void strbuf_add(struct strbuf *buf, const void *bytes, size_t len);
 void strbuf_addstr(struct strbuf *buf, const char *text);
 void strbuf_addch(struct strbuf *buf, char c);
 void strbuf_addf(struct strbuf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* 0 with the NUL-terminated text handed over (never NULL; the caller frees), or -ENOMEM; the buffer is empty afterwards. */
+/* 0 with the NUL-terminated text handed over (never NULL; the caller frees), or -ENOMEM; the buffer
+ * is empty afterwards. */
 int strbuf_finish(struct strbuf *buf, char **ret_text, size_t *ret_len);
 
 #define _cleanup_strbuf_ _cleanup_(strbuf_done)

@@ -41,13 +41,16 @@ static void add(struct host_map *m, const void *key, const void *value)
 	m->n++;
 }
 
-void host_register(void *map, const char *name, size_t key_size, size_t value_size, size_t max_entries,
-		   bool array)
+void host_register(void *map, const char *name, size_t key_size, size_t value_size,
+		   size_t max_entries, bool array)
 {
 	struct host_map *m = &maps[nmaps++];
 
-	*m = (struct host_map){
-	    .map = map, .name = name, .key_size = key_size, .value_size = value_size, .max_entries = max_entries};
+	*m = (struct host_map){.map = map,
+			       .name = name,
+			       .key_size = key_size,
+			       .value_size = value_size,
+			       .max_entries = max_entries};
 	for (__u32 i = 0; array && i < max_entries; i++)
 		add(m, &i, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the BPF bodies need to run as ordinary functions: the kernel's helpers over maps, a clock and a target memory that
- * the test controls.
+ * What the BPF bodies need to run as ordinary functions: the kernel's helpers over maps, a clock
+ * and a target memory that the test controls.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -18,7 +18,7 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 #define __uint(name, val) int(*name)[val]
-#define barrier_var(var) ((void)(var))
+#define barrier_var(var)  ((void)(var))
 
 struct task_struct {
 	int tgid;
@@ -38,10 +38,10 @@ struct pt_regs {
 
 extern struct task_struct host_task;
 
-#define HOST_READ_3(t, a, b) ((t)->a->b)
-#define HOST_READ_2(t, a) ((t)->a)
+#define HOST_READ_3(t, a, b)            ((t)->a->b)
+#define HOST_READ_2(t, a)               ((t)->a)
 #define HOST_READ_N(_1, _2, _3, n, ...) n
-#define BPF_CORE_READ(...) HOST_READ_N(__VA_ARGS__, HOST_READ_3, HOST_READ_2)(__VA_ARGS__)
+#define BPF_CORE_READ(...)              HOST_READ_N(__VA_ARGS__, HOST_READ_3, HOST_READ_2)(__VA_ARGS__)
 
 static inline void store_unaligned(__u8 *address, __u64 value)
 {
@@ -65,12 +65,13 @@ extern __u64 host_mono_ns, host_tai_ns;
 extern __u64 host_fault_start, host_fault_end;
 
 /* Makes a map known; its sizes come from its definition. */
-#define host_add_map(m)                                                                            \
-	host_register(&(m), #m, sizeof(*(m).key_size) / sizeof(int),                               \
-		      sizeof(*(m).value_size) / sizeof(int), sizeof(*(m).max_entries) / sizeof(int),\
+#define host_add_map(m)                                              \
+	host_register(&(m), #m, sizeof(*(m).key_size) / sizeof(int), \
+		      sizeof(*(m).value_size) / sizeof(int),         \
+		      sizeof(*(m).max_entries) / sizeof(int),        \
 		      sizeof(*(m).type) / sizeof(int) == BPF_MAP_TYPE_ARRAY)
-void host_register(void *map, const char *name, size_t key_size, size_t value_size, size_t max_entries,
-		   bool array);
+void host_register(void *map, const char *name, size_t key_size, size_t value_size,
+		   size_t max_entries, bool array);
 /* Forgets all maps and sets the clocks and faults back. */
 void host_reset(void);
 /* Number of entries. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Tells user space about every exec, and about the end of every process that was counted. */
+#ifndef PROCESS_BPF_H
+#define PROCESS_BPF_H
+
+#include "drop.bpf.h"
+#include "task.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} process_events SEC(".maps");
+
+static __always_inline void process_report(const struct ps_process *process,
+					   enum ps_process_event_kind kind)
+{
+	struct ps_process_event event = {.process = *process, .kind = kind};
+
+	if (bpf_ringbuf_output(&process_events, &event, sizeof(event), 0))
+		drop(PS_DROP_EVENT_LOST);
+}
+
+static __always_inline void process_exec_body(void)
+{
+	struct ps_process process;
+
+	task_process(&process);
+	process_report(&process, PS_PROCESS_EXEC);
+}
+
+static __always_inline void process_exit_body(void)
+{
+	struct ps_process process;
+
+	if (!task_is_last())
+		return;
+	task_process(&process);
+	if (bpf_map_lookup_elem(&processes, &process))
+		process_report(&process, PS_PROCESS_EXIT);
+}
+
+#endif

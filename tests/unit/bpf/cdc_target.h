@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hand-made target for the CDC bodies. Included by each test: the bodies are inline functions
+ * that see this layout as their constant.
+ */
+#ifndef CDC_TARGET_H
+#define CDC_TARGET_H
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "cdc.bpf.h"
+
+#define BIAS     0x10000ULL
+#define SECOND   1000000000ULL
+#define NOW_UNIX (1795000000ULL * SECOND)
+
+/* The programs see a constant; here each test may change it. */
+static struct ps_layout plan;
+extern const volatile struct ps_layout layout __attribute__((alias("plan")));
+const volatile bool clock_is_tai = true;
+const volatile bool task_has_btf = true;
+
+/* ---- a target in memory, with the offsets of the layout below ---- */
+
+struct text {
+	const char *ptr;
+	__u64 len;
+};
+struct fake_event {
+	__u64 id[2];
+	struct go_time timestamp;
+	struct text schema, table, operation;
+};
+struct fake_reader {
+	struct text name;
+};
+struct fake_machine {
+	__u64 lock, state;
+	void **listeners;
+	__u64 nlisteners, caplisteners;
+};
+struct fake_pipeline {
+	void *source_itab;
+	struct fake_reader *source;
+	struct fake_machine *machine;
+};
+struct fake_closure {
+	__u64 code;
+	struct fake_pipeline *pipeline;
+};
+struct fake_controller {
+	__u64 config;
+	struct fake_machine *machine;
+};
+/* The stack at the probed instruction: return address, then the argument area. */
+struct fake_stack {
+	__u64 return_address;
+	struct fake_event event;
+};
+
+static struct fake_reader reader;
+static struct fake_machine machine;
+static struct fake_pipeline pipeline;
+static struct fake_closure closure;
+static struct fake_controller controller;
+static struct fake_stack stack;
+static void *listeners[1];
+static __u64 goroutine;
+
+#define TEXT(s) ((struct text){(s), sizeof(s) - 1})
+
+static inline int setup(void **state)
+{
+	(void)state;
+	host_reset();
+	host_add_map(processes);
+	host_add_map(goroutines);
+	host_add_map(tables);
+	host_add_map(tables_long);
+	host_add_map(sources);
+	host_add_map(sources_long);
+	host_add_map(states);
+	host_add_map(states_long);
+	host_add_map(drops);
+	host_add_map(wall_clock);
+	host_add_map(zeroes);
+	*(struct ps_clock *)host_map_value(&wall_clock, 0) = (struct ps_clock){.valid = 1};
+	host_mono_ns = 5 * SECOND;
+	host_tai_ns = NOW_UNIX;
+	plan = (struct ps_layout){
+	    .image = 1,
+	    .event_timestamp = offsetof(struct fake_event, timestamp),
+	    .event_schema = offsetof(struct fake_event, schema),
+	    .event_table = offsetof(struct fake_event, table),
+	    .event_operation = offsetof(struct fake_event, operation),
+	    .pipeline_source = offsetof(struct fake_pipeline, source_itab),
+	    .pipeline_state_machine = offsetof(struct fake_pipeline, machine),
+	    .reader_name = offsetof(struct fake_reader, name),
+	    .state_machine_state = offsetof(struct fake_machine, state),
+	    .state_machine_listeners = offsetof(struct fake_machine, listeners),
+	    .controller_state_machine = offsetof(struct fake_controller, machine),
+	    .listener_va = 0x4242,
+	};
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		plan.sites[i].va = 0x1000;
+	host_task = (struct task_struct){
+	    .tgid = 77, .group_leader = &host_task, .start_boottime = 123, .self_exec_id = 4};
+	reader = (struct fake_reader){TEXT("postgres-shop")};
+	closure = (struct fake_closure){.code = 0x4242 + BIAS, .pipeline = &pipeline};
+	listeners[0] = &closure;
+	machine = (struct fake_machine){.state = 1, .listeners = listeners, .nlisteners = 1};
+	pipeline = (struct fake_pipeline){.source = &reader, .machine = &machine};
+	controller = (struct fake_controller){.machine = &machine};
+	stack.event = (struct fake_event){
+	    .timestamp = {.ext = (__s64)(NOW_UNIX / SECOND) - 2 + GO_SECONDS_1_TO_1970},
+	    .schema = TEXT("public"),
+	    .table = TEXT("orders"),
+	    .operation = TEXT("INSERT"),
+	};
+	return 0;
+}
+
+static inline struct pt_regs regs(const void *arg0, __u64 arg1)
+{
+	return (struct pt_regs){
+	    .ax = (unsigned long)arg0,
+	    .bx = arg1,
+	    .dx = (unsigned long)&closure,
+	    .r14 = (unsigned long)&goroutine,
+	    .ip = 0x1000 + BIAS,
+	    .sp = (unsigned long)&stack,
+	};
+}
+
+static inline void hit(void (*body)(const struct pt_regs *ctx), const void *arg0, __u64 arg1)
+{
+	struct pt_regs ctx = regs(arg0, arg1);
+
+	body(&ctx);
+}
+
+static inline void run(void)
+{
+	hit(cdc_run_body, &pipeline, 0);
+}
+
+static inline void event(void)
+{
+	hit(cdc_event_body, &pipeline, 0);
+}
+
+static inline void event_end(void)
+{
+	hit(cdc_event_end_body, NULL, 0);
+}
+
+static inline __u64 dropped(enum ps_drop reason)
+{
+	return *(__u64 *)host_map_value(&drops, reason);
+}
+
+static inline __u64 dropped_in_all(void)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < PS_DROP_MAX; i++)
+		sum += dropped((enum ps_drop)i);
+	return sum;
+}
+
+static inline struct ps_table *table(size_t i)
+{
+	return host_map_value(&tables, i);
+}
+
+static inline struct ps_source *source(void)
+{
+	return host_map_value(&sources, 0);
+}
+
+/* Text of a label in a key; the labels lie one after the other. */
+static inline const char *label(const struct ps_key *key, int which)
+{
+	static char text[PS_KEY_LABELS][256];
+	size_t at = 0;
+
+	for (int i = 0; i < which; i++)
+		at += key->kind[i] == PS_LABEL_STATIC ? 8 : key->len[i];
+	memcpy(text[which], key->bytes + at, key->len[which]);
+	text[which][key->len[which]] = '\0';
+	return text[which];
+}
+
+#define TEST(name) cmocka_unit_test_setup(test_##name, setup)
+
+#endif

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Durations across retries, panics and goroutines; the state, also for an observer that came late.
+ */
+#include "cdc_target.h"
+
+static void test_duration_spans_retries(void **state)
+{
+	(void)state;
+	run();
+	event();
+	host_mono_ns += PS_MS(3);
+	hit(cdc_retry_body, NULL, 0);
+	event();
+	host_mono_ns += PS_MS(4);
+	event_end();
+	assert_int_equal(table(0)->events, 2);
+	assert_int_equal(source()->duration_sum_ns, PS_MS(7));
+	assert_int_equal(source()->duration_buckets[4], 1); /* 5 ms < 7 ms <= 10 ms */
+	assert_int_equal(dropped_in_all(), 0);
+}
+
+static void test_event_left_by_a_panic_is_abandoned(void **state)
+{
+	(void)state;
+	run();
+	event();
+	host_mono_ns += PS_MS(30);
+	run();
+	event();
+	host_mono_ns += PS_MS(3);
+	event_end();
+	assert_int_equal(source()->duration_sum_ns, PS_MS(3));
+	assert_int_equal(dropped(PS_DROP_SPAN_ABANDONED), 1);
+}
+
+static void test_attempt_that_nobody_announced_is_a_new_event(void **state)
+{
+	(void)state;
+	run();
+	event();
+	host_mono_ns += PS_MS(30);
+	event();
+	host_mono_ns += PS_MS(3);
+	event_end();
+	assert_int_equal(source()->duration_sum_ns, PS_MS(3));
+	assert_int_equal(dropped(PS_DROP_SPAN_ABANDONED), 1);
+}
+
+static void test_end_without_begin_counts_nothing(void **state)
+{
+	(void)state;
+	event_end();
+	assert_int_equal(host_map_len(&sources), 0);
+	assert_int_equal(dropped_in_all(), 0);
+}
+
+static void test_without_all_sites_there_are_no_durations(void **state)
+{
+	(void)state;
+	plan.sites[PS_SITE_CDC_RETRY].va = 0;
+	run();
+	event();
+	event();
+	event_end();
+	assert_int_equal(table(0)->events, 2);
+	assert_int_equal(host_map_len(&sources), 0);
+	assert_int_equal(dropped_in_all(), 0);
+}
+
+static void test_goroutines_do_not_share_events(void **state)
+{
+	struct pt_regs other = regs(&pipeline, 0);
+
+	(void)state;
+	other.r14 += 8;
+	run();
+	cdc_run_body(&other);
+	event();
+	host_mono_ns += PS_MS(1);
+	cdc_event_body(&other);
+	host_mono_ns += PS_MS(1);
+	event_end();
+	host_mono_ns += PS_MS(1);
+	cdc_event_end_body(&other);
+	assert_int_equal(source()->duration_sum_ns, PS_MS(4));
+}
+
+/* A later Run may find another pipeline at the same address. */
+static void test_run_forgets_the_source(void **state)
+{
+	(void)state;
+	run();
+	event();
+	event_end();
+	reader.name = TEXT("postgres-other");
+	run();
+	event();
+	assert_int_equal(host_map_len(&tables), 2);
+	assert_string_equal(label(host_map_key(&tables, 1), PS_LABEL_SOURCE), "postgres-other");
+}
+
+static struct ps_state *pipeline_state(void)
+{
+	return host_map_value(&states, 0);
+}
+
+static void test_listener_sets_the_state(void **state)
+{
+	(void)state;
+	hit(cdc_state_body, (void *)1, 0xffffff02); /* upper bits of a register are undefined */
+	assert_int_equal(pipeline_state()->state, 2);
+	hit(cdc_state_body, (void *)2, 1);
+	assert_int_equal(pipeline_state()->state, 1);
+	assert_int_equal(host_map_len(&states), 1);
+	assert_string_equal(label(host_map_key(&states, 0), PS_LABEL_SOURCE), "postgres-shop");
+}
+
+static void test_event_tells_the_state_to_a_late_observer(void **state)
+{
+	(void)state;
+	machine.state = 1;
+	event();
+	assert_int_equal(pipeline_state()->state, 1);
+}
+
+static void test_checkpoint_tells_the_state_to_a_late_observer(void **state)
+{
+	(void)state;
+	machine.state = 3;
+	hit(cdc_checkpoint_body, &pipeline, 0);
+	assert_int_equal(pipeline_state()->state, 3);
+}
+
+static void test_check_tells_the_state_of_a_paused_pipeline(void **state)
+{
+	(void)state;
+	machine.state = 2;
+	hit(cdc_check_body, &controller, 0);
+	assert_int_equal(pipeline_state()->state, 2);
+	assert_string_equal(label(host_map_key(&states, 0), PS_LABEL_SOURCE), "postgres-shop");
+}
+
+static void test_check_does_not_trust_a_foreign_listener(void **state)
+{
+	(void)state;
+	closure.code++;
+	hit(cdc_check_body, &controller, 0);
+	assert_int_equal(host_map_len(&states), 0);
+}
+
+static void test_what_the_listener_said_is_not_overwritten(void **state)
+{
+	(void)state;
+	hit(cdc_state_body, (void *)1, 2);
+	machine.state = 1; /* read a moment too early */
+	hit(cdc_check_body, &controller, 0);
+	event();
+	assert_int_equal(pipeline_state()->state, 2);
+	assert_int_equal(dropped_in_all(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(duration_spans_retries),
+	    TEST(event_left_by_a_panic_is_abandoned),
+	    TEST(attempt_that_nobody_announced_is_a_new_event),
+	    TEST(end_without_begin_counts_nothing),
+	    TEST(without_all_sites_there_are_no_durations),
+	    TEST(goroutines_do_not_share_events),
+	    TEST(run_forgets_the_source),
+	    TEST(listener_sets_the_state),
+	    TEST(event_tells_the_state_to_a_late_observer),
+	    TEST(checkpoint_tells_the_state_to_a_late_observer),
+	    TEST(check_tells_the_state_of_a_paused_pipeline),
+	    TEST(check_does_not_trust_a_foreign_listener),
+	    TEST(what_the_listener_said_is_not_overwritten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

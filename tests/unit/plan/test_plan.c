@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <elf.h>
+#include <string.h>
+
+#include "plan/given.h"
+
+static void assert_all(const struct plan *plan, enum plan_reason reason)
+{
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		assert_int_equal(plan->site_reason[i], reason);
+	for (int i = 0; i < PS_METRIC_MAX; i++)
+		assert_int_equal(plan->metric_reason[i], reason);
+	assert_int_equal(plan->nsites, reason == PLAN_REASON_NONE ? PS_SITE_MAX : 0);
+}
+
+static int32_t layout_at(const struct plan *plan, size_t offset)
+{
+	int32_t value;
+
+	memcpy(&value, (const char *)&plan->layout + offset, sizeof(value));
+	return value;
+}
+
+static void test_all_found(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	given_facts(&facts);
+	given_plan(&facts, &plan);
+	assert_all(&plan, PLAN_REASON_NONE);
+	assert_int_equal(plan.layout.image, 0);
+	assert_int_equal(plan.layout.rodata_start, facts.rodata_start);
+	assert_int_equal(plan.layout.rodata_end, facts.rodata_end);
+	assert_int_equal(plan.layout.listener_va, facts.listener_va);
+	for (unsigned int i = 0; i < catalog_nfields; i++)
+		assert_int_equal(layout_at(&plan, catalog_fields[i].layout_offset),
+				 facts.fields[i].offset);
+	for (unsigned int i = 0; i < catalog_narguments; i++)
+		if (catalog_arguments[i].layout_offset != SIZE_MAX)
+			assert_int_equal(layout_at(&plan, catalog_arguments[i].layout_offset),
+					 facts.arguments[i].offset);
+	for (int i = 0; i < PS_SITE_MAX; i++) {
+		assert_int_equal(plan.layout.sites[i].va, facts.sites[i].va);
+		assert_int_equal(plan.layout.sites[i].spdelta, facts.sites[i].spdelta);
+	}
+}
+
+static void test_refused(void **state)
+{
+	struct facts facts = {.version = FACTS_VERSION, .refusal = PLAN_REASON_NOT_PHILOTES};
+	struct plan plan;
+
+	(void)state;
+	given_plan(&facts, &plan);
+	assert_all(&plan, PLAN_REASON_NOT_PHILOTES);
+}
+
+static void test_other_machine(void **state)
+{
+	const struct plan_options native = {.machine = 0};
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	given_facts(&facts);
+	facts.machine = EM_AARCH64;
+	given_plan(&facts, &plan);
+	assert_all(&plan, PLAN_REASON_ARCH_UNSUPPORTED);
+	/* What was found is in the plan all the same. */
+	assert_int_equal(plan.layout.sites[0].va, facts.sites[0].va);
+	facts.machine = EM_RISCV;
+	plan_make(&facts, &native, &plan);
+	assert_all(&plan, PLAN_REASON_ARCH_UNSUPPORTED);
+#if defined(__x86_64__)
+	facts.machine = EM_X86_64;
+#else
+	facts.machine = EM_AARCH64;
+#endif
+	plan_make(&facts, &native, &plan);
+	assert_all(&plan, PLAN_REASON_NONE);
+}
+
+static void test_family_off(void **state)
+{
+	const struct plan_options options = {.machine = GIVEN_MACHINE,
+					     .family_off = {[PS_FAMILY_CDC] = true}};
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	given_facts(&facts);
+	plan_make(&facts, &options, &plan);
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		assert_int_equal(plan.site_reason[i],
+				 plan_site_family((enum ps_site_id)i) == PS_FAMILY_CDC
+				     ? PLAN_REASON_FAMILY_OFF
+				     : PLAN_REASON_NONE);
+	for (int i = 0; i < PS_METRIC_MAX; i++)
+		assert_int_equal(plan.metric_reason[i],
+				 plan_metric_family((enum ps_metric)i) == PS_FAMILY_CDC
+				     ? PLAN_REASON_FAMILY_OFF
+				     : PLAN_REASON_NONE);
+}
+
+/* A site that is not there takes with it the metrics that need it, and nothing else. */
+static void test_each_site(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	for (int site = 0; site < PS_SITE_MAX; site++) {
+		given_facts(&facts);
+		facts.sites[site].reason = PLAN_REASON_CALL_ABSENT;
+		given_plan(&facts, &plan);
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			assert_int_equal(plan.site_reason[i],
+					 i == site ? PLAN_REASON_CALL_ABSENT : PLAN_REASON_NONE);
+		assert_int_equal(plan.nsites, PS_SITE_MAX - 1);
+		for (int i = 0; i < PS_METRIC_MAX; i++)
+			assert_int_equal(plan.metric_reason[i],
+					 catalog_metrics[i].sites & (1U << site)
+					     ? PLAN_REASON_CALL_ABSENT
+					     : PLAN_REASON_NONE);
+	}
+}
+
+/* So with fields: the programs that read them are not attached, and their metrics say why. */
+static void test_each_field(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	for (unsigned int field = 0; field < catalog_nfields; field++) {
+		uint32_t hit = 0;
+
+		given_facts(&facts);
+		facts.fields[field].reason = PLAN_REASON_FIELD_ABSENT;
+		facts.fields[field].offset = PS_NO_OFFSET;
+		given_plan(&facts, &plan);
+		assert_int_equal(layout_at(&plan, catalog_fields[field].layout_offset),
+				 PS_NO_OFFSET);
+		for (int i = 0; i < PS_SITE_MAX; i++) {
+			bool needs = catalog_site_fields[i] & (1ULL << field);
+
+			hit |= needs ? 1U << i : 0;
+			assert_int_equal(plan.site_reason[i],
+					 needs ? PLAN_REASON_FIELD_ABSENT : PLAN_REASON_NONE);
+		}
+		for (int i = 0; i < PS_METRIC_MAX; i++)
+			assert_int_equal(plan.metric_reason[i] != PLAN_REASON_NONE,
+					 catalog_metrics[i].sites & hit ||
+					     catalog_metrics[i].fields & (1ULL << field));
+	}
+}
+
+static void test_each_argument(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	for (unsigned int argument = 0; argument < catalog_narguments; argument++) {
+		given_facts(&facts);
+		facts.arguments[argument].reason = PLAN_REASON_ARGUMENTS_UNEXPECTED;
+		given_plan(&facts, &plan);
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			assert_int_equal(plan.site_reason[i], i == catalog_arguments[argument].site
+								  ? PLAN_REASON_ARGUMENTS_UNEXPECTED
+								  : PLAN_REASON_NONE);
+	}
+}
+
+/* The back-pressure check finds the pipeline by its listener's address. */
+static void test_listener_absent(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	given_facts(&facts);
+	facts.sites[PS_SITE_CDC_STATE] =
+	    (struct facts_site){.reason = PLAN_REASON_FUNCTION_INLINED};
+	facts.listener_va = 0;
+	given_plan(&facts, &plan);
+	assert_int_equal(plan.site_reason[PS_SITE_CDC_CHECK], PLAN_REASON_FUNCTION_INLINED);
+	assert_int_equal(plan.site_reason[PS_SITE_CDC_CHECKPOINT], PLAN_REASON_NONE);
+	assert_int_equal(plan.metric_reason[PS_METRIC_CDC_STATE], PLAN_REASON_FUNCTION_INLINED);
+}
+
+/* Without the sites that only help a late observer, nothing is missing but time. */
+static void test_late_attach_is_optional(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	given_facts(&facts);
+	facts.sites[PS_SITE_CDC_CHECK].reason = PLAN_REASON_FUNCTION_ABSENT;
+	facts.sites[PS_SITE_CDC_CHECKPOINT].reason = PLAN_REASON_FUNCTION_ABSENT;
+	given_plan(&facts, &plan);
+	for (int i = 0; i < PS_METRIC_MAX; i++)
+		assert_int_equal(plan.metric_reason[i], PLAN_REASON_NONE);
+}
+
+static void test_hash(void **state)
+{
+	struct facts facts;
+	struct plan plan, again, other;
+
+	(void)state;
+	given_facts(&facts);
+	given_plan(&facts, &plan);
+	memset(&again, 0x5a, sizeof(again));
+	given_plan(&facts, &again);
+	assert_int_equal(plan.hash, again.hash);
+
+	facts.sites[0].file_offset++;
+	given_plan(&facts, &other);
+	assert_int_not_equal(plan.hash, other.hash);
+	given_facts(&facts);
+	facts.fields[0].offset++;
+	given_plan(&facts, &other);
+	assert_int_not_equal(plan.hash, other.hash);
+	given_facts(&facts);
+	facts.sites[0].reason = PLAN_REASON_CALL_ABSENT;
+	given_plan(&facts, &other);
+	assert_int_not_equal(plan.hash, other.hash);
+	given_facts(&facts);
+	facts.rodata_end++;
+	given_plan(&facts, &other);
+	assert_int_not_equal(plan.hash, other.hash);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(plan_site_name(PS_SITE_CDC_EVENT), "cdc_event");
+	assert_string_equal(plan_family_name(plan_site_family(PS_SITE_CDC_EVENT)), "cdc");
+	assert_string_equal(plan_family_name(plan_metric_family(PS_METRIC_CDC_LAG)), "cdc");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_all_found),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_other_machine),
+	    cmocka_unit_test(test_family_off),
+	    cmocka_unit_test(test_each_site),
+	    cmocka_unit_test(test_each_field),
+	    cmocka_unit_test(test_each_argument),
+	    cmocka_unit_test(test_listener_absent),
+	    cmocka_unit_test(test_late_attach_is_optional),
+	    cmocka_unit_test(test_hash),
+	    cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
