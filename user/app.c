@@ -10,6 +10,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "metric/admission.h"
 #include "probe/goroutines.h"
 #include "scrape.h"
 #include "util/cleanup.h"
@@ -23,6 +24,7 @@ struct app {
 	struct probe_shared *shared;
 	struct registry *registry;
 	struct target_table targets;
+	struct metric_admission *admission;
 	uint64_t abandoned; /* events that were open when their process ended */
 	struct http_server *server;
 	int epoll_fd, signal_fd, rescan_fd, clock_fd;
@@ -133,8 +135,14 @@ static void rescan(struct app *app)
 static int render(void *ctx, char **ret_text, size_t *ret_len)
 {
 	struct app *app = ctx;
-	struct scrape_source source = {app->options, app->shared, app->registry, &app->targets,
-				       app->abandoned};
+	struct scrape_source source = {
+	    .options = app->options,
+	    .shared = app->shared,
+	    .registry = app->registry,
+	    .targets = &app->targets,
+	    .admission = app->admission,
+	    .abandoned = app->abandoned,
+	};
 	int r;
 
 	pthread_mutex_lock(&app->lock);
@@ -319,6 +327,8 @@ static int start(struct app *app)
 	if (r == 0)
 		r = registry_new(app->shared, &app->options->plan, &app->registry);
 	if (r == 0)
+		r = metric_admission_new(&app->admission);
+	if (r == 0)
 		r = watch_all(app);
 	if (r < 0) {
 		log_error("cannot start: %s; --log.level=debug shows what the kernel said",
@@ -333,6 +343,7 @@ static int start(struct app *app)
 static void finish(struct app *app)
 {
 	http_server_free(app->server);
+	metric_admission_free(app->admission);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
 	for (size_t i = 0; i < app->targets.n; i++)

@@ -19,7 +19,7 @@ struct scrape_source {
 	struct registry *registry;
 	struct target_table *targets; /* struct target.image is a struct observed */
 	struct metric_admission *admission;
-	uint64_t abandoned;           /* events that were open when their process ended */
+	uint64_t abandoned; /* events that were open when their process ended */
 };
 
 /* The metrics page. 0 with an owned text, or -errno. The caller keeps the sources still meanwhile.

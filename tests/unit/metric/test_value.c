@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "metric/value.h"
+
+static void check(enum metric_format format, uint64_t value, const char *wanted)
+{
+	_cleanup_strbuf_ struct strbuf out = {0};
+
+	metric_value_write(&out, format, value);
+	assert_string_equal(out.data, wanted);
+}
+
+static void test_integers(void **state)
+{
+	(void)state;
+	check(METRIC_UNSIGNED, 0, "0");
+	check(METRIC_UNSIGNED, 1000000, "1000000");
+	check(METRIC_UNSIGNED, (1ULL << 53) + 1, "9007199254740993");
+	check(METRIC_UNSIGNED, UINT64_MAX, "18446744073709551615");
+	check(METRIC_SIGNED, (uint64_t)-1, "-1");
+	check(METRIC_SIGNED, (uint64_t)INT64_MIN, "-9223372036854775808");
+	check(METRIC_SIGNED, 5, "5");
+}
+
+static void test_seconds(void **state)
+{
+	(void)state;
+	check(METRIC_NS, 0, "0");
+	check(METRIC_NS, 1000000000, "1");
+	check(METRIC_NS, 3600000000000, "3600");
+	check(METRIC_NS, 500000, "0.0005");
+	check(METRIC_NS, 2500000, "0.0025");
+	check(METRIC_NS, 1, "1e-09");
+	check(METRIC_NS, 100000000, "0.1");
+	check(METRIC_NS, 300000000, "0.3");
+	check(METRIC_NS, 1700000000123456789, "1700000000.1234567");
+	check(METRIC_NS, UINT64_MAX, "18446744073.709553");
+	check(METRIC_SIGNED_NS, (uint64_t)-1500000000LL, "-1.5");
+	check(METRIC_SIGNED_NS, (uint64_t)-2000000000LL, "-2");
+	check(METRIC_SIGNED_NS, (uint64_t)-1LL, "-1e-09");
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *seed >> 11 | *seed << 53;
+}
+
+/* Any fraction reads back as the double nearest to its nanoseconds, and no shorter one does. */
+static void test_seconds_read_back(void **state)
+{
+	uint64_t seed = 1;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		_cleanup_strbuf_ struct strbuf out = {0};
+		char exact[64], shorter[64];
+		uint64_t ns = next_random(&seed) >> (i % 60);
+
+		metric_value_write(&out, METRIC_NS, ns);
+		snprintf(exact, sizeof(exact), "%llu.%09llu", (unsigned long long)(ns / 1000000000),
+			 (unsigned long long)(ns % 1000000000));
+		assert_true(strtod(out.data, NULL) == strtod(exact, NULL));
+		if (ns % 1000000000 == 0)
+			continue;
+		size_t digits = 0;
+
+		for (const char *at = out.data; *at && *at != 'e'; at++)
+			digits += *at >= '0' && *at <= '9' && (digits || *at != '0');
+		snprintf(shorter, sizeof(shorter), "%.*g", (int)digits - 1, strtod(exact, NULL));
+		if (digits > 15)
+			assert_false(strtod(shorter, NULL) == strtod(exact, NULL));
+		assert_true(digits <= 17);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_integers),
+	    cmocka_unit_test(test_seconds),
+	    cmocka_unit_test(test_seconds_read_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
