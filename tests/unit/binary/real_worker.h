@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What test_real_worker expects: struct fields and functions. Read from the DWARF and the machine
+ * code of those files. */
+#ifndef TESTS_UNIT_BINARY_REAL_WORKER_H
+#define TESTS_UNIT_BINARY_REAL_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define P          "github.com/janovincze/philotes/internal/"
+#define PIPELINE   P "cdc/pipeline"
+#define BUFFER     P "cdc/buffer"
+#define CHECKPOINT P "cdc/checkpoint"
+#define DEADLETTER P "cdc/deadletter"
+#define WRITER     P "iceberg/writer"
+#define CATALOG    P "iceberg/catalog"
+#define GIN        "github.com/gin-gonic/gin"
+
+/* clang-format off */
+struct golden_field {
+	const char *package, *type;
+	uint64_t size;
+	const char *path; /* NULL: of the size only */
+	uint64_t offset;
+	bool head_only; /* the field or this size */
+};
+
+static const struct golden_field worker_fields[] = {
+    {PIPELINE, "Pipeline", 312, "source", 0, false},
+    {PIPELINE, "Pipeline", 312, "checkpoint", 16, false},
+    {PIPELINE, "Pipeline", 312, "buffer", 32, false},
+    {PIPELINE, "Pipeline", 312, "logger", 48, false},
+    {PIPELINE, "Pipeline", 312, "config", 56, false},
+    {PIPELINE, "Pipeline", 312, "config.CheckpointEnabled", 64, false},
+    {PIPELINE, "Pipeline", 312, "config.BufferEnabled", 65, false},
+    {PIPELINE, "Pipeline", 312, "stateMachine", 144, false},
+    {PIPELINE, "Pipeline", 312, "backpressure", 152, false},
+    {PIPELINE, "Pipeline", 312, "retryer", 160, false},
+    {PIPELINE, "Pipeline", 312, "mu", 168, false},
+    {PIPELINE, "Pipeline", 312, "lastLSN", 192, false},
+    {PIPELINE, "Pipeline", 312, "stats", 208, false},
+    {PIPELINE, "Pipeline", 312, "stats.EventsBuffered", 216, false},
+    {PIPELINE, "Pipeline", 312, "stats.Errors", 288, false},
+    {PIPELINE, "Stats", 104, "EventsProcessed", 0, false},
+    {PIPELINE, "Stats", 104, "LastEventTime", 16, false},
+    {PIPELINE, "Stats", 104, "LastCheckpointLSN", 40, false},
+    {PIPELINE, "Stats", 104, "LastCheckpointAt", 56, false},
+    {PIPELINE, "Stats", 104, "Errors", 80, false},
+    {PIPELINE, "Stats", 104, "RetryCount", 88, false},
+    {PIPELINE, "Stats", 104, "State", 96, false},
+    {PIPELINE, "Retryer", 64, "policy.MaxAttempts", 0, true},
+    {PIPELINE, "Retryer", 64, "logger", 40, true},
+    {PIPELINE, "Retryer", 64, "sourceName", 48, true},
+    {PIPELINE, "StateMachine", 56, "mu", 0, false},
+    {PIPELINE, "StateMachine", 56, "state", 24, false},
+    {PIPELINE, "StateMachine", 56, "listeners", 32, false},
+    {PIPELINE, "BackpressureController", 160, "config.HighWatermark", 8, false},
+    {PIPELINE, "BackpressureController", 160, "config.LowWatermark", 16, false},
+    {PIPELINE, "BackpressureController", 160, "getSize", 32, false},
+    {PIPELINE, "BackpressureController", 160, "stateMachine", 40, false},
+    {PIPELINE, "BackpressureController", 160, "paused", 80, false},
+    {PIPELINE, "BackpressureController", 160, "pausedAt", 88, false},
+    {PIPELINE, "BackpressureController", 160, "resumedAt", 112, false},
+    {PIPELINE, "BackpressureController", 160, "pauseCount", 136, false},
+    {PIPELINE, "BackpressureController", 160, "resumeCount", 144, false},
+    {PIPELINE, "BackpressureController", 160, "lastSize", 152, false},
+    {P "cdc", "Event", 160, "ID", 0, false},
+    {P "cdc", "Event", 160, "LSN", 16, false},
+    {P "cdc", "Event", 160, "TransactionID", 32, false},
+    {P "cdc", "Event", 160, "Timestamp", 40, false},
+    {P "cdc", "Event", 160, "Timestamp.ext", 48, false},
+    {P "cdc", "Event", 160, "Schema", 64, false},
+    {P "cdc", "Event", 160, "Table", 80, false},
+    {P "cdc", "Event", 160, "Operation", 96, false},
+    {P "cdc", "Event", 160, "Before", 112, false},
+    {P "cdc", "Event", 160, "After", 120, false},
+    {P "cdc", "Event", 160, "KeyColumns", 128, false},
+    {P "cdc", "Event", 160, "Metadata", 152, false},
+    {P "cdc", "Checkpoint", 72, "SourceID", 0, false},
+    {P "cdc", "Checkpoint", 72, "LSN", 16, false},
+    {P "cdc", "Checkpoint", 72, "TransactionID", 32, false},
+    {P "cdc", "Checkpoint", 72, "CommittedAt", 40, false},
+    {P "cdc", "Checkpoint", 72, "Metadata", 64, false},
+    {BUFFER, "BatchProcessor", 240, "manager", 0, false},
+    {BUFFER, "BatchProcessor", 240, "handler", 16, false},
+    {BUFFER, "BatchProcessor", 240, "deadLetter", 24, false},
+    {BUFFER, "BatchProcessor", 240, "logger", 40, false},
+    {BUFFER, "BatchProcessor", 240, "config.SourceID", 48, false},
+    {BUFFER, "BatchProcessor", 240, "config.BatchSize", 64, false},
+    {BUFFER, "BatchProcessor", 240, "config.FlushInterval", 72, false},
+    {BUFFER, "BatchProcessor", 240, "mu", 144, false},
+    {BUFFER, "BatchProcessor", 240, "running", 168, false},
+    {BUFFER, "BatchProcessor", 240, "stats", 200, false},
+    {BUFFER, "BatchProcessor", 240, "stats.DLQCount", 232, false},
+    {BUFFER, "BatchConfig", 96, "Retention", 32, false},
+    {BUFFER, "BatchConfig", 96, "CleanupInterval", 40, false},
+    {BUFFER, "BatchConfig", 96, "RetryMaxAttempts", 48, false},
+    {BUFFER, "BatchConfig", 96, "RetryMultiplier", 72, false},
+    {BUFFER, "BatchConfig", 96, "DLQEnabled", 80, false},
+    {BUFFER, "BatchConfig", 96, "DLQRetention", 88, false},
+    {BUFFER, "BatchStats", 40, "BatchesProcessed", 0, false},
+    {BUFFER, "BatchStats", 40, "EventsProcessed", 8, false},
+    {BUFFER, "BatchStats", 40, "EventsFailed", 16, false},
+    {BUFFER, "BatchStats", 40, "RetryCount", 24, false},
+    {BUFFER, "BufferedEvent", 200, "Event", 8, false},
+    {BUFFER, "BufferedEvent", 200, "CreatedAt", 168, false},
+    {BUFFER, "BufferedEvent", 200, "ProcessedAt", 192, false},
+    {BUFFER, "Stats", 32, "UnprocessedEvents", 8, false},
+    {BUFFER, "Stats", 32, "OldestUnprocessed", 16, false},
+    {BUFFER, "Stats", 32, "Lag", 24, false},
+    {DEADLETTER, "FailedEvent", 184, "OriginalEventID", 8, false},
+    {DEADLETTER, "FailedEvent", 184, "SourceID", 16, false},
+    {DEADLETTER, "FailedEvent", 184, "SchemaName", 32, false},
+    {DEADLETTER, "FailedEvent", 184, "TableName", 48, false},
+    {DEADLETTER, "FailedEvent", 184, "Operation", 64, false},
+    {DEADLETTER, "FailedEvent", 184, "EventData", 80, false},
+    {DEADLETTER, "FailedEvent", 184, "ErrorMessage", 104, false},
+    {DEADLETTER, "FailedEvent", 184, "ErrorType", 120, false},
+    {DEADLETTER, "FailedEvent", 184, "RetryCount", 136, false},
+    {DEADLETTER, "FailedEvent", 184, "CreatedAt", 144, false},
+    {P "cdc/source/postgres", "Reader", 240, "config.Config.Name", 0, false},
+    {P "cdc/source/postgres", "Reader", 240, "config.ConnectionURL", 32, false},
+    {P "cdc/source/postgres", "Reader", 240, "config.SlotName", 48, false},
+    {P "cdc/source/postgres", "Reader", 240, "logger", 128, false},
+    {P "cdc/source/postgres", "Reader", 240, "listener", 136, false},
+    {P "cdc/source/postgres", "Reader", 240, "events", 152, false},
+    {P "cdc/source/postgres", "Reader", 240, "errors", 160, false},
+    {P "cdc/source/postgres", "Reader", 240, "started", 192, false},
+    {P "cdc/source/postgres", "Reader", 240, "lastLSN", 200, false},
+    {WRITER, "IcebergWriter", 240, "catalog", 0, true},
+    {WRITER, "IcebergWriter", 240, "config.Bucket", 168, true},
+    {WRITER, "IcebergWriter", 240, "tableSchemas", 216, true},
+    {WRITER, "IcebergWriter", 240, "sourceName", 224, true},
+    {WRITER, "Config", 168, "S3", 48, false},
+    {WRITER, "Config", 168, "Bucket", 120, false},
+    {WRITER, "Config", 168, "WarehousePath", 136, false},
+    {WRITER, "Config", 168, "DefaultNamespace", 152, false},
+    {WRITER, "ParquetWriter", 8, "CompressionCodec", 0, false},
+    {WRITER, "MinIOClient", 16, "logger", 8, false},
+    {WRITER, "ParquetResult", 56, "FileName", 24, false},
+    {WRITER, "ParquetResult", 56, "RecordCount", 40, false},
+    {WRITER, "ParquetResult", 56, "FileSizeInBytes", 48, false},
+    {P "iceberg", "DataFile", 56, "RecordCount", 32, false},
+    {P "iceberg", "DataFile", 56, "FileSizeInBytes", 40, false},
+    {P "iceberg", "DataFile", 56, "PartitionData", 48, false},
+    {CATALOG, "RESTCatalog", 64, "config.Warehouse", 16, false},
+    {CATALOG, "RESTCatalog", 64, "config.Token", 32, false},
+    {CATALOG, "RESTCatalog", 64, "client", 48, false},
+    {CATALOG, "RESTCatalog", 64, "logger", 56, false},
+};
+
+static const struct golden_field api_fields[] = {
+    {GIN, "Context", 256, "writermem.ResponseWriter", 0, false},
+    {GIN, "Context", 256, "writermem.size", 16, false},
+    {GIN, "Context", 256, "writermem.status", 24, false},
+    {GIN, "Context", 256, "Request", 32, false},
+    {GIN, "Context", 256, "Writer", 40, false},
+    {GIN, "Context", 256, "handlers", 80, false},
+    {GIN, "Context", 256, "index", 104, false},
+    {GIN, "Context", 256, "fullPath", 112, false},
+    {GIN, "Context", 256, "engine", 128, false},
+    {GIN, "Engine", 408, "pool", 288, false},
+    {GIN, "Engine", 408, "trees", 328, false},
+    {GIN, "responseWriter", 32, "size", 16, false},
+    {GIN, "responseWriter", 32, "status", 24, false},
+};
+
+/* In every executable of Go 1.25 that serves HTTP. */
+static const struct golden_field common_fields[] = {
+    {"net/http", "Request", 304, "Method", 0, false},
+    {"net/http", "Request", 304, "URL", 16, false},
+    {"net/http", "Request", 304, "Header", 56, false},
+    {"net/http", "Request", 304, "Body", 64, false},
+    {"net/http", "Request", 304, "ContentLength", 88, false},
+    {"net/http", "Request", 304, "Host", 128, false},
+    {"net/http", "Request", 304, "RemoteAddr", 176, false},
+    {"net/http", "Request", 304, "RequestURI", 192, false},
+    {"net/http", "conn", 144, "rwc", 16, false},
+    {"net/http", "conn", 144, "remoteAddr", 32, false},
+    {"net/http", "conn", 144, "curReq", 112, false},
+    {"net/http", "conn", 144, "curState", 120, false},
+    {"net/http", "response", 232, "req", 8, false},
+    {"net/http", "response", 232, "written", 104, false},
+    {"net/http", "response", 232, "contentLength", 112, false},
+    {"net/http", "response", 232, "status", 120, false},
+    {"runtime", "g", 0, "goid", 152, false},
+    {"runtime", "g", 0, "atomicstatus", 144, false},
+    {"runtime", "g", 0, "stackguard0", 16, false},
+    {"runtime", "g", 0, "m", 48, false},
+    {"runtime", "g", 0, "parentGoid", 272, false},
+    {"runtime", "g", 0, "gopc", 280, false},
+    {"runtime", "g", 0, "startpc", 296, false},
+    {"runtime", "m", 0, "procid", 64, false},
+    {"runtime", "m", 0, "curg", 184, false},
+    {"runtime", "m", 0, "p", 200, false},
+    {"runtime", "p", 0, "id", 0, false},
+    {"runtime", "p", 0, "gFree", 2456, false},
+    {"runtime", "moduledata", 584, "types", 296, false},
+};
+
+static const struct golden_function {
+	const char *pattern;
+	uint64_t va, size;     /* of the W1255 or A1255 */
+	uint64_t amd64, arm64; /* what to add for the instruction behind the check */
+	bool head_only;
+	unsigned int returns;
+} worker_functions[] = {
+    {PIPELINE ".(*Pipeline).Run", 0x93d920, 3680, 0x12, 0x10, false, 6},
+    {PIPELINE ".(*Pipeline).processEvent", 0x93e9a0, 1952, 0x12, 0x10, false, 2},
+    {PIPELINE "*.processEventWithRetry.func#", 0x93e780, 160, 0xb, 0x10, false, 1},
+    {PIPELINE ".(*Pipeline).saveCheckpoint", 0x93f140, 928, 0xf, 0x10, false, 3},
+    {PIPELINE ".(*Retryer).Execute", 0x93f9a0, 1824, 0x12, 0x10, false, 4},
+    {PIPELINE ".(*Retryer).calculateBackoff", 0x9401a0, 224, 0xa, 0xc, false, 1},
+    {PIPELINE ".(*StateMachine).Transition", 0x940440, 512, 0xf, 0x10, false, 2},
+    {PIPELINE ".New.func1", 0x93d740, 480, 0xf, 0x10, false, 1},
+    {PIPELINE ".(*BackpressureController).check", 0x93cd00, 416, 0xa, 0x10, false, 3},
+    {PIPELINE ".(*BackpressureController).pause", 0x93cea0, 576, 0xf, 0x10, false, 2},
+    {PIPELINE ".(*BackpressureController).resume", 0x93d0e0, 704, 0xf, 0x10, false, 2},
+    {BUFFER ".(*BatchProcessor).processLoop", 0x935d80, 672, 0xf, 0x10, false, 3},
+    {BUFFER ".(*BatchProcessor).processBatchWithRetry", 0x936240, 2272, 0x12, 0x10, false, 6},
+    {BUFFER ".(*BatchProcessor).updateBufferDepthMetric", 0x9360e0, 352, 0xf, 0x10, true, 2},
+    {BUFFER ".(*BatchProcessor).sendToDLQ", 0x936ba0, 1984, 0x12, 0x10, false, 1},
+    {BUFFER ".(*PostgresManager).Write", 0x937b80, 2496, 0x12, 0x10, false, 11},
+    {BUFFER ".(*PostgresManager).ReadBatch", 0x938600, 2752, 0x12, 0x10, false, 5},
+    {BUFFER ".(*PostgresManager).MarkProcessed", 0x939120, 480, 0xf, 0x10, false, 3},
+    {BUFFER ".(*PostgresManager).Stats", 0x939580, 544, 0xf, 0x10, false, 2},
+    {CHECKPOINT ".(*PostgresManager).Save", 0x939c00, 1088, 0x12, 0x10, false, 3},
+    {DEADLETTER ".(*PostgresManager).Write", 0x6d8ba0, 1472, 0x12, 0x10, false, 2},
+    {P "cdc/source/postgres.(*Reader).Start", 0xad0900, 320, 0xa, 0xc, false, 2},
+    {P "cdc/source/postgres.(*Reader).run", 0xad0ca0, 1984, 0x12, 0x10, false, 4},
+    {P "cdc/source/postgres.(*Reader).processWALEvent", 0xad14c0, 832, 0x12, 0x10, false, 5},
+    {P "cdc/source/postgres.(*Reader).convertEvent", 0xad1800, 960, 0xf, 0x10, false, 1},
+    {P "cdc/source/postgres.(*Reader).Name", 0xad0c80, 32, 0, 0, false, 1},
+    {WRITER ".(*IcebergWriter).WriteEvents", 0xbfe800, 1152, 0x12, 0x10, false, 3},
+    {WRITER ".(*IcebergWriter).writeTableEvents", 0xbfec80, 3232, 0x12, 0x10, false, 6},
+    {WRITER ".(*IcebergWriter).ensureTable", 0xbff920, 2208, 0x12, 0x10, false, 7},
+    {WRITER ".(*ParquetWriter).WriteEvents", 0xbfd1e0, 1120, 0x12, 0x10, false, 6},
+    {WRITER ".(*MinIOClient).Upload", 0xbfdd40, 928, 0x12, 0x10, false, 2},
+    {CATALOG ".(*RESTCatalog).CommitSnapshot", 0xad9060, 1824, 0x12, 0x10, false, 4},
+    {CATALOG ".(*RESTCatalog).LoadTable", 0xad8ac0, 1344, 0x12, 0x10, false, 5},
+    {CATALOG ".(*RESTCatalog).CreateTable", 0xad7bc0, 2752, 0x12, 0x10, false, 8},
+    {CATALOG ".(*RESTCatalog).TableExists", 0xad86e0, 896, 0xf, 0x10, false, 5},
+    {"net/http.(*conn).serve", 0x6acf00, 5504, 0x12, 0x10, false, 16},
+    {"net/http.serverHandler.ServeHTTP", 0x6cca00, 224, 0xa, 0xc, false, 1},
+    {"net/http.(*response).finishRequest", 0x6ac800, 224, 0xa, 0xc, false, 1},
+    {"runtime.newproc1", 0x44ec20, 1216, 0xa, 0xc, false, 1},
+    {"runtime.goexit0", 0x44d4e0, 64, 0x6, 0xc, false, 1},
+    {"runtime.gcMarkTermination", 0x423160, 4288, 0x12, 0x10, false, 1},
+    {"runtime.main", 0x4447c0, 1056, 0xf, 0x10, false, 2},
+};
+
+static const struct golden_function api_functions[] = {
+    {P "api*.Metrics.func#", 0x2120d60, 768, 0xf, 0x10, false, 1},
+    {GIN ".(*Engine).ServeHTTP", 0xe4ae00, 544, 0xa, 0xc, false, 1},
+    {GIN ".(*Engine).handleHTTPRequest", 0xe4b180, 2528, 0x12, 0x10, false, 5},
+    {GIN ".(*Context).Next", 0xe3fa40, 128, 0x6, 0xc, false, 1},
+    {"net/http.(*conn).serve", 0x9272a0, 5504, 0x12, 0x10, false, 16},
+};
+/* clang-format on */
+
+#endif
