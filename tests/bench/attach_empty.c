@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attach_empty PID entry|first: attaches the empty probe to processEvent of a process, behind its stack check or at its
- * first byte; says "ready", waits for the end of its input, says how many hits it counted.
+ * attach_empty PID entry|first: attaches the empty probe to processEvent of a process, behind its
+ * stack check or at its first byte; says "ready", waits for the end of its input, says how many
+ * hits it counted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -75,7 +76,8 @@ int main(int argc, char **argv)
 	r = empty_bpf__load(skel);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe_fd);
 	if (r == 0)
-		r = kernel_uprobe_multi(bpf_program__fd(skel->progs.empty), path, &offset, NULL, 1, &link_fd);
+		r = kernel_uprobe_multi(bpf_program__fd(skel->progs.empty), path, &offset, NULL, 1,
+					&link_fd);
 	if (r < 0)
 		return fail("attach", r);
 	puts("ready");

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make help` lists what there is to do; V=1 shows the commands.
+
+VERSION      := 0.1.0
+O            ?= build
+V            ?= 0
+SAN          ?= 0
+FOR          ?=
+CC           := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+CLANG        ?= clang
+BPFTOOL      ?= bpftool
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
+PYTHON       ?= python3
+CFLAGS       ?= -O2 -g
+
+# `bpf`, as the kernel's headers say it; only x86 is built for so far.
+BPF_ARCH     := x86
+
+export PHILOSCOPE_CACHE ?= /var/cache/philoscope
+export HOME ?= /root
+# What the test scripts look for.
+export PHILOSCOPE ?= $(abspath $(O))/philoscope
+export PHILOSCOPE_FIXTURES ?= $(abspath $(O))/fixtures
+export PHILOSCOPE_TOOLS ?= $(abspath $(O))/tools
+export PYTHONDONTWRITEBYTECODE := 1
+# promtool is unpacked there when it isn't installed.
+export PATH := $(PATH):$(PHILOSCOPE_CACHE)/tools
+
+ifeq ($(V),1)
+  Q :=
+  say = @:
+else
+  Q := @
+  say = @printf '  %-9s %s\n'
+endif
+ifneq ($(filter 1 true yes,$(SAN)),)
+  KIND := san
+  BINARY := $(O)/san/philoscope
+else
+  KIND := obj
+  BINARY := $(O)/philoscope
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+##@ Building
+
+.PHONY: all
+all: $(BINARY) ## build/philoscope (SAN=1: build/san/philoscope, with ASan and UBSan; CC=clang; O=DIR)
+
+# ---- flags -----------------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2 -Wundef
+CSTD     := -std=gnu11 -D_GNU_SOURCE
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+INCLUDES := -Iinclude -Iuser -I$(O)/skel
+LIBS     := -lbpf -lelf -lz -lmicrohttpd -lZydis -lcjson -lpthread
+
+obj_flags := $(CFLAGS)
+san_flags := -O1 -g $(SANITIZE)
+
+LIBBPF_CFLAGS := $(shell pkg-config --cflags libbpf 2>/dev/null)
+BPF_FLAGS := -target bpf -O2 -g -mcpu=v2 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ivmlinux -Ibpf \
+	     $(LIBBPF_CFLAGS) -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
+REVISION := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
+VERSIONED := -DPHILOSCOPE_VERSION='"$(VERSION)"' -DPHILOSCOPE_REVISION='"$(REVISION)"'
+
+# ---- what there is: everything is found, nothing is listed ---------------------------------------------------------------
+
+find = $(sort $(shell find $(1) -name $(2) -type f 2>/dev/null))
+
+BPF_SOURCES  := $(call find,bpf,'*.bpf.c')
+USER_SOURCES := $(call find,user,'*.c')
+UNIT_SOURCES := $(call find,tests/unit,'*.c')
+FUZZ_SOURCES := $(call find,tests/fuzz,'fuzz_*.c')
+SKELETONS    := $(BPF_SOURCES:bpf/%.bpf.c=$(O)/skel/%.skel.h)
+TESTS        := $(filter $(foreach s,$(UNIT_SOURCES),$(if $(filter test_%,$(notdir $(s))),$(s))),$(UNIT_SOURCES))
+TEST_SUPPORT := $(filter-out $(TESTS),$(UNIT_SOURCES))
+TEST_BINARIES := $(TESTS:tests/unit/%.c=$(O)/tests/%)
+FUZZ_REPLAYS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(O)/fuzz/%)
+LIB_SOURCES  := $(filter-out user/main.c,$(USER_SOURCES))
+lib_objects  = $(LIB_SOURCES:%.c=$(O)/$(1)/%.o)
+# Only these are compiled again when the revision changes.
+NAMES_VERSION := $(if $(USER_SOURCES),$(shell grep -lE 'PHILOSCOPE_(VERSION|REVISION)|"version.h"' $(USER_SOURCES)))
+
+# $(call stamp,name,text): a file that changes when the text does.
+stamp = $(shell mkdir -p $(O); printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $(O)/.$(1) || \
+	printf '%s\n' '$(subst ','\'',$(2))' >$(O)/.$(1))
+$(call stamp,flags,$(CC) $(CSTD) $(WARNINGS) $(CFLAGS) $(LDFLAGS))
+$(call stamp,bpf-flags,$(CLANG) $(BPF_FLAGS))
+$(call stamp,version,$(VERSIONED))
+
+# What is missing is said once, not by the first command that fails.
+$(O)/.found: scripts/found $(O)/.flags $(O)/.bpf-flags
+	$(Q)scripts/found '$(CC)' '$(CLANG)' '$(BPFTOOL)' >$@ || { cat $@ >&2; exit 1; }
+	@cat $@
+
+# ---- BPF -------------------------------------------------------------------------------------------------------------
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags | $(O)/.found
+	@mkdir -p $(@D)
+	$(say) BPF $<
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $(@:.bpf.o=.clang.o)
+	$(Q)$(BPFTOOL) gen object $@ $(@:.bpf.o=.clang.o)
+
+$(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@
+
+# ---- user space --------------------------------------------------------------------------------------------------------
+
+# $(call user_rules,obj or san)
+define user_rules
+$(O)/$(1)/user/%.o: user/%.c $(O)/.flags | $(O)/.found $(SKELETONS)
+	@mkdir -p $$(@D)
+	$$(say) 'CC $(1)' $$<
+	$$(Q)$$(CC) $$(CSTD) $$(WARNINGS) $$($(1)_flags) $$(INCLUDES) $$(VERSION_DEFINES) -MMD -MP -c $$< -o $$@
+
+$(NAMES_VERSION:%.c=$(O)/$(1)/%.o): VERSION_DEFINES := $$(VERSIONED)
+$(NAMES_VERSION:%.c=$(O)/$(1)/%.o): $(O)/.version
+
+-include $(USER_SOURCES:%.c=$(O)/$(1)/%.d)
+endef
+$(eval $(call user_rules,obj))
+$(eval $(call user_rules,san))
+
+# Made anew each time: an archive keeps the members whose sources are gone.
+archive = @rm -f $@; mkdir -p $(@D); ar rcs $@ $(filter %.o,$^)
+
+# Names of members also change when a file is removed.
+$(call stamp,members,$(LIB_SOURCES) + $(TEST_SUPPORT))
+
+$(O)/libphiloscope.a: $(call lib_objects,obj) $(O)/.members
+	$(say) AR $@
+	$(archive)
+$(O)/san/libphiloscope.a: $(call lib_objects,san) $(O)/.members
+	$(say) AR $@
+	$(archive)
+
+$(O)/philoscope: $(O)/obj/user/main.o $(O)/libphiloscope.a
+	$(say) LINK $@
+	$(Q)$(CC) $(obj_flags) $(filter %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+$(O)/san/philoscope: $(O)/san/user/main.o $(O)/san/libphiloscope.a
+	$(say) LINK $@
+	$(Q)$(CC) $(san_flags) $(filter %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
+-include $(BPF_SOURCES:bpf/%.bpf.c=$(O)/bpf/%.bpf.d)
+
+# ---- unit tests and fuzzers: always sanitized ----------------------------------------------------------------------------
+
+# Bodies of BPF programs are compiled for the host, against mocks: without the kernel's types.
+HOST_BPF := -DPS_HOST_TEST -Ibpf -Itests/unit/bpf
+TEST_FLAGS = $(CSTD) $(WARNINGS) $(san_flags) $(INCLUDES) -Itests/unit $(if $(filter tests/unit/bpf/%,$<),$(HOST_BPF))
+
+$(O)/san/tests/%.o: tests/%.c $(O)/.flags | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(say) 'CC test' $<
+	$(Q)$(CC) $(TEST_FLAGS) -MMD -MP -c $< -o $@
+
+# The mocks of the kernel's helpers have the names of libbpf's functions: they are for the tests of BPF bodies alone.
+MOCKS := $(filter tests/unit/bpf/%,$(TEST_SUPPORT))
+$(O)/san/libsupport.a: $(patsubst %.c,$(O)/san/%.o,$(filter-out $(MOCKS),$(TEST_SUPPORT))) $(O)/.members
+	$(archive)
+$(O)/san/libmocks.a: $(MOCKS:%.c=$(O)/san/%.o) $(O)/.members
+	$(archive)
+$(filter $(O)/tests/bpf/%,$(TEST_BINARIES)): $(O)/san/libmocks.a
+
+$(TEST_BINARIES): $(O)/tests/%: $(O)/san/tests/unit/%.o $(O)/san/libsupport.a $(O)/san/libphiloscope.a
+	@mkdir -p $(@D)
+	$(say) 'LD test' $@
+	$(Q)$(CC) $(san_flags) $(filter %.o %.a,$^) $(LDFLAGS) -lcmocka $(LIBS) -ldl -o $@
+
+# A corpus is replayed by an ordinary program; tests/fuzz/replay.c is its main.
+$(FUZZ_REPLAYS): $(O)/fuzz/%: $(O)/san/tests/fuzz/%.o $(O)/san/tests/fuzz/replay.o $(O)/san/libphiloscope.a
+	@mkdir -p $(@D)
+	$(say) 'LD fuzz' $@
+	$(Q)$(CC) $(san_flags) $(filter %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
+-include $(UNIT_SOURCES:%.c=$(O)/san/%.d) $(FUZZ_SOURCES:%.c=$(O)/san/%.d)
+
+.PHONY: tests-build fuzz-build
+tests-build: $(TEST_BINARIES) ## the unit tests' programs (build/tests/…), with ASan and UBSan
+fuzz-build: $(FUZZ_REPLAYS)
+
+# ---- the benchmark's helpers: BPF programs beside the C programs that load them -----------------------------------------
+
+BENCH_BPF      := $(call find,tests/bench,'*.bpf.c')
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(O)/bench/%,$(filter-out $(BENCH_BPF),$(call find,tests/bench,'*.c')))
+BENCH_SKELETONS := $(BENCH_BPF:tests/bench/%.bpf.c=$(O)/bench/%.skel.h)
+
+$(O)/bench/%.skel.h: tests/bench/%.bpf.c $(O)/.bpf-flags | $(O)/.found
+	@mkdir -p $(@D)
+	$(say) BPF $<
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(O)/bench/$*.bpf.d -c $< -o $(O)/bench/$*.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $(O)/bench/$*.bpf.o name $*_bpf >$@
+
+$(BENCH_PROGRAMS): $(O)/bench/%: tests/bench/%.c $(O)/libphiloscope.a $(BENCH_SKELETONS)
+	$(say) 'CC bench' $@
+	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -I$(O)/bench -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
+-include $(BENCH_PROGRAMS:%=%.d) $(BENCH_BPF:tests/bench/%.c=$(O)/bench/%.d)
+
+# ---- programs that the tests beside the stand-in run -----------------------------------------------------------------------
+
+TOOLS := $(patsubst tests/e2e/standin/tools/%.c,$(O)/tools/%,$(call find,tests/e2e/standin/tools,'*.c'))
+$(TOOLS): $(O)/tools/%: tests/e2e/standin/tools/%.c $(O)/libphiloscope.a
+	@mkdir -p $(@D)
+	$(say) 'CC tool' $@
+	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+-include $(TOOLS:%=%.d)
+
+# ---- fixtures, documents -------------------------------------------------------------------------------------------------
+
+.PHONY: fixtures fixtures-demo docs
+fixtures: ## the stand-in and the parser matrix, built with every Go version (build/fixtures/…)
+	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures
+fixtures-demo:
+	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --only worker-1.25
+docs: $(O)/philoscope ## write docs/METRICS.md from the metric table
+	@mkdir -p docs
+	$(Q)$(O)/philoscope docs metrics >$(O)/METRICS.md
+	$(Q)mv $(O)/METRICS.md docs/METRICS.md
+
+.PHONY: format tidy clean found
+found: $(O)/.found ## show what a build uses
+	@cat $<
+C_SOURCES := $(foreach d,bpf user include tests,$(call find,$(d),'*.[ch]'))
+format: ## reformat the C sources with clang-format 14
+	$(Q)$(CLANG_FORMAT) -i $(C_SOURCES)
+tidy: $(SKELETONS) ## clang-tidy over user/ (not part of make check)
+	$(Q)$(CLANG_TIDY) --quiet $(USER_SOURCES) -- $(CSTD) $(INCLUDES) $(VERSIONED)
+clean: ## remove build/
+	$(Q)rm -rf $(O)
+
+##@ Installing and trying
+
+.PHONY: setup demo
+setup: ## install what is missing: Debian packages, a Go toolchain (root)
+	$(Q)scripts/setup build check
+demo: ## stand-in and philoscope side by side until Ctrl-C; FOR=20 ends after 20 seconds and compares
+	$(Q)scripts/setup build
+	$(Q)$(MAKE) --no-print-directory all fixtures-demo
+	$(Q)exec scripts/demo --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
+		$(if $(FOR),--for $(FOR))
+
+##@ Testing
+
+CHECK_PARTS := build format layers lints padded gcc clang docs fixtures exposition unit fuzz standin
+ALL_PARTS   := $(CHECK_PARTS) vmtest
+
+.PHONY: check check-all unit
+check: ## everything that tests on this machine; ends in one line of totals
+	$(Q)scripts/setup build check
+	+$(Q)$(PYTHON) scripts/run_parts.py --out $(O) --make '$(MAKE)' $(CHECK_PARTS)
+check-all: ## make check, make vmtest and whatever else CI runs
+	$(Q)scripts/setup build check vm
+	+$(Q)$(PYTHON) scripts/run_parts.py --out $(O) --make '$(MAKE)' $(ALL_PARTS)
+unit: part-unit ## the unit tests alone; T=binary/test_elf runs one of them
+
+.PHONY: vmtest e2e soak bench
+vmtest: all fixtures-demo ## boot other kernels in QEMU and count there
+	$(Q)scripts/setup build vm
+	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 $(ARGS)
+e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary [PHILOTES_API=binary]
+	$(Q)scripts/e2e '$(O)' '$(PHILOTES_SRC)' '$(PHILOTES_WORKER)' '$(PHILOTES_API)' $(ARGS)
+soak: all fixtures $(TOOLS) ## what takes longer than a check may
+	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py --soak $(ARGS)
+bench: all fixtures-demo $(BENCH_PROGRAMS) ## what an event costs the target
+	$(Q)tests/bench/run --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
+		--helper $(O)/bench/attach_empty $(ARGS)
+
+# ---- the parts of make check: each is a target of its own, `make part-unit` and so on ------------------------------------
+
+PARTS := $(ALL_PARTS:%=part-%)
+.PHONY: $(PARTS)
+
+part-build: all tests-build fuzz-build $(BENCH_PROGRAMS) $(TOOLS)
+part-gcc part-clang: part-%:
+	$(Q)$(MAKE) --no-print-directory all CC=$* O=$(if $(filter $*,$(CC)),$(O),$(O)/with-$*)
+part-format:
+	$(Q)scripts/check-format $(CLANG_FORMAT) $(C_SOURCES)
+part-layers:
+	$(Q)$(PYTHON) tests/lint/layers.py
+part-lints:
+	$(Q)$(PYTHON) tests/lint/selftest.py; status=$$?; $(PYTHON) tests/lint/rules.py && exit $$status
+part-padded:
+	$(Q)scripts/check-padding '$(CC)' '$(CLANG)' '$(BPF_FLAGS)'
+part-docs: all
+	$(Q)scripts/check-docs $(O)/philoscope
+part-fixtures:
+	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --count
+part-exposition: all fixtures-demo
+	$(Q)$(PYTHON) scripts/check_exposition.py --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25
+part-unit: $(if $(T),$(T:%=$(O)/tests/%),tests-build) fixtures
+	$(Q)$(PYTHON) scripts/run_unit.py --out $(O) $(if $(T),$(T:%=$(O)/tests/%),$(TEST_BINARIES))
+part-fuzz: fuzz-build fixtures
+	$(Q)$(PYTHON) scripts/run_fuzz.py $(FUZZ_REPLAYS)
+part-standin: all fixtures $(TOOLS)
+	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py $(ARGS)
+part-vmtest: vmtest
+
+##@ Other
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables\n  V=1  O=DIR  SAN=1  CC=clang  CFLAGS=  FOR=SECONDS  ARGS=  PHILOSCOPE_CACHE=DIR (%s)\n' \
+	  '$(PHILOSCOPE_CACHE)'
