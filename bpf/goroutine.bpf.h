@@ -3,6 +3,7 @@
 #ifndef GOROUTINE_BPF_H
 #define GOROUTINE_BPF_H
 
+#include "cgroup.bpf.h"
 #include "go.bpf.h"
 
 /* Binds the process to this image if nobody has; false when it is another's or there is no room. */
@@ -11,7 +12,9 @@ static __always_inline bool process_bind(const struct ps_process *process)
 	struct ps_process_info info = {.first_hit_ns = bpf_ktime_get_ns(), .image = layout.image};
 	struct ps_process_info *bound;
 
-	bpf_map_update_elem(&processes, process, &info, BPF_NOEXIST); /* lost races are fine */
+	/* Another thread may be first: then it also remembers the cgroups. */
+	if (!bpf_map_update_elem(&processes, process, &info, BPF_NOEXIST))
+		cgroup_remember(process);
 	bound = bpf_map_lookup_elem(&processes, process);
 	if (!bound) {
 		drop(PS_DROP_PROCESSES_FULL);

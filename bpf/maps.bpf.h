@@ -25,6 +25,7 @@
 	} name SEC(".maps")
 
 PS_HASH(processes, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_info);
+PS_HASH(process_cgroups, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_cgroups);
 PS_HASH(goroutines, PS_MAX_GOROUTINES, sizeof(struct ps_goroutine_key), struct ps_goroutine);
 PS_HASH(tables, PS_MAX_TABLES, PS_KEY_SHORT_SIZE, struct ps_table);
 PS_HASH(tables_long, PS_MAX_TABLES_LONG, PS_KEY_LONG_SIZE, struct ps_table);
@@ -40,5 +41,7 @@ PS_ARRAY(zeroes, 1, struct ps_goroutine);
 
 _Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_table), "zeroes is too small");
 _Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_source), "zeroes is too small");
+_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_process_cgroups),
+	       "zeroes is too small");
 
 #endif

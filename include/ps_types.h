@@ -40,6 +40,20 @@ struct ps_process_info {
 	__u32 pad;
 };
 
+/*
+ * process_cgroups: struct ps_process -> this: the names of its cgroup and of the three above,
+ * written at its first hit, so that a process that is gone when user space looks still has an
+ * identity. Names only: they are the kernel's, not the tenant's file system's. Empty from the
+ * hierarchy's root on.
+ */
+#define PS_CGROUP_NAMES      4
+#define PS_CGROUP_NAME_BYTES 128
+struct ps_process_cgroups {
+	__u64 filled; /* 1 once all names are there */
+	char names[PS_CGROUP_NAMES]
+		  [PS_CGROUP_NAME_BYTES]; /* own first; NUL-terminated, cut if longer */
+};
+
 /* How a label's text stands in a key. */
 enum ps_label_kind {
 	PS_LABEL_NONE,       /* no such label in this key */
@@ -76,15 +90,19 @@ enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_T
 
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
 #define PS_MS(x) ((x)*1000000ULL)
-#define PS_EVENT_LAG_BOUNDS(X)                                                                 \
-	X(PS_MS(10))                                                                           \
-	X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(5000)) X(PS_MS(10000)) \
-	    X(PS_MS(30000)) X(PS_MS(60000)) X(PS_MS(300000)) X(PS_MS(1800000)) X(PS_MS(3600000))
-#define PS_EVENT_DURATION_BOUNDS(X)                                                                \
-	X(500000ULL)                                                                               \
-	X(PS_MS(1)) X(2500000ULL) X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) \
-	    X(PS_MS(250)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000))               \
-		X(PS_MS(10000)) X(PS_MS(30000))
+#define PS_EVENT_LAG_BOUNDS(X)                                                      \
+	X(PS_MS(10))                                                                \
+	X(PS_MS(50))                                                                \
+	X(PS_MS(100))                                                               \
+	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(5000)) X(PS_MS(10000)) X(PS_MS(30000)) \
+	    X(PS_MS(60000)) X(PS_MS(300000)) X(PS_MS(1800000)) X(PS_MS(3600000))
+#define PS_EVENT_DURATION_BOUNDS(X)                                                    \
+	X(500000ULL)                                                                   \
+	X(PS_MS(1))                                                                    \
+	X(2500000ULL)                                                                  \
+	X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
+	    X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000)) \
+		X(PS_MS(30000))
 
 #define PS_ONE(bound)             +1
 #define PS_EVENT_LAG_BUCKETS      (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
@@ -200,6 +218,7 @@ struct ps_layout {
 	_Static_assert(sizeof(struct type) == (size), #type " has another size")
 PS_ASSERT_SIZE(ps_process, 16);
 PS_ASSERT_SIZE(ps_process_info, 16);
+PS_ASSERT_SIZE(ps_process_cgroups, 8 + PS_CGROUP_NAMES * PS_CGROUP_NAME_BYTES);
 PS_ASSERT_SIZE(ps_key, PS_KEY_LONG_SIZE);
 _Static_assert(__builtin_offsetof(struct ps_key, bytes) + PS_KEY_SHORT_BYTES == PS_KEY_SHORT_SIZE,
 	       "the short key is the head of the long one");

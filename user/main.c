@@ -17,7 +17,8 @@ static const struct {
 
 /* libbpf speaks at length (a verifier's log) about what we report in a line: its words are for
  * --log.level=debug. */
-static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
+							    const char *format, va_list args)
 {
 	_cleanup_free_ char *text = NULL;
 	char *rest, *line;

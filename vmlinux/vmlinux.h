@@ -19,12 +19,38 @@ struct signal_struct {
 	atomic_t live;
 };
 
+/* parent: up to 6.14; __parent: since then (an RCU pointer). One of them exists. */
+struct kernfs_node {
+	struct kernfs_node *parent;
+	const char *name;
+};
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+/* The kernel's own numbers: see bpf_core_enum_value. */
+enum cgroup_subsys_id { memory_cgrp_id = 4, pids_cgrp_id = 11 };
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1]; /* more: CGROUP_SUBSYS_COUNT */
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime; /* since 5.5; ns since boot */
 	__u64 self_exec_id;   /* u32 before 5.7: CO-RE adapts the width; counted up by every exec */
 	struct signal_struct *signal;
+	struct css_set *cgroups;
 };
 
 #pragma clang attribute pop

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * In which cgroup the current task is: names from its own cgroup upwards. cgroup v2 has one
+ * hierarchy; on v1 that one is empty (the task is in its root), and one controller's is taken, for
+ * container runtimes make the same path in all of them.
+ */
+#ifndef CGROUP_BPF_H
+#define CGROUP_BPF_H
+
+#include "drop.bpf.h"
+
+static __always_inline struct kernfs_node *cgroup_parent(struct kernfs_node *node)
+{
+	struct kernfs_node___rcu *renamed = (void *)node;
+
+	if (bpf_core_field_exists(renamed->__parent))
+		return BPF_CORE_READ(renamed, __parent);
+	return BPF_CORE_READ(node, parent);
+}
+
+/* The task's place in a v1 controller's hierarchy; 0 when the kernel has no such controller. */
+static __always_inline struct kernfs_node *cgroup_of_controller(struct css_set *set,
+								__u32 controller)
+{
+	struct cgroup_subsys_state *state = 0;
+
+	bpf_core_read(&state, sizeof(state),
+		      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+			  controller * sizeof(state));
+	return state ? BPF_CORE_READ(state, cgroup, kn) : 0;
+}
+
+static __always_inline struct kernfs_node *cgroup_current(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct kernfs_node *node = BPF_CORE_READ(set, dfl_cgrp, kn);
+
+	if (cgroup_parent(node))
+		return node;
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		node = cgroup_of_controller(
+		    set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		if (node && cgroup_parent(node))
+			return node;
+	}
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+		node = cgroup_of_controller(
+		    set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+	return node;
+}
+
+/* Writes the names of the current task's cgroups; the root has none. */
+static __always_inline void cgroup_names(struct ps_process_cgroups *cgroups)
+{
+	struct kernfs_node *node = cgroup_current(), *parent;
+
+	for (int i = 0; i < PS_CGROUP_NAMES && node; i++) {
+		parent = cgroup_parent(node);
+		if (!parent)
+			break;
+		bpf_probe_read_kernel_str(cgroups->names[i], PS_CGROUP_NAME_BYTES,
+					  BPF_CORE_READ(node, name));
+		node = parent;
+	}
+	cgroups->filled = 1;
+}
+
+/* Stores them for a process that was bound this moment. Full: the process stays without a
+ * container's name. */
+static __always_inline void cgroup_remember(const struct ps_process *process)
+{
+	struct ps_process_cgroups *cgroups;
+	__u32 index = 0;
+	void *zero = bpf_map_lookup_elem(&zeroes, &index);
+
+	if (!zero)
+		return;
+	if (bpf_map_update_elem(&process_cgroups, process, zero, BPF_NOEXIST))
+		drop(PS_DROP_PROCESSES_FULL);
+	cgroups = bpf_map_lookup_elem(&process_cgroups, process);
+	if (cgroups)
+		cgroup_names(cgroups);
+}
+
+#endif
