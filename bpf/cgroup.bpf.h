@@ -22,12 +22,13 @@ static __always_inline struct kernfs_node *cgroup_parent(struct kernfs_node *nod
 static __always_inline struct kernfs_node *cgroup_of_controller(struct css_set *set,
 								__u32 controller)
 {
-	struct cgroup_subsys_state *state = 0;
+	struct cgroup_subsys_state *state;
+	void *place = (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+		      controller * sizeof(state);
 
-	bpf_core_read(&state, sizeof(state),
-		      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
-			  controller * sizeof(state));
-	return state ? BPF_CORE_READ(state, cgroup, kn) : 0;
+	if (bpf_core_read(&state, sizeof(state), place) || !state)
+		return 0;
+	return BPF_CORE_READ(state, cgroup, kn);
 }
 
 static __always_inline struct kernfs_node *cgroup_current(void)
@@ -59,8 +60,9 @@ static __always_inline void cgroup_names(struct ps_process_cgroups *cgroups)
 		parent = cgroup_parent(node);
 		if (!parent)
 			break;
-		bpf_probe_read_kernel_str(cgroups->names[i], PS_CGROUP_NAME_BYTES,
-					  BPF_CORE_READ(node, name));
+		if (bpf_probe_read_kernel_str(cgroups->names[i], PS_CGROUP_NAME_BYTES,
+					      BPF_CORE_READ(node, name)) < 0)
+			break;
 		node = parent;
 	}
 	cgroups->filled = 1;

@@ -68,6 +68,10 @@ static struct fake_pipeline pipeline;
 static struct fake_closure closure;
 static struct fake_controller controller;
 static struct fake_stack stack;
+static struct kernfs_node root_node, pod_node, container_node;
+static struct cgroup unified, memory;
+static struct cgroup_subsys_state memory_state;
+static struct css_set css;
 static void *listeners[1];
 static __u64 goroutine;
 
@@ -78,6 +82,7 @@ static inline int setup(void **state)
 	(void)state;
 	host_reset();
 	host_add_map(processes);
+	host_add_map(process_cgroups);
 	host_add_map(goroutines);
 	host_add_map(tables);
 	host_add_map(tables_long);
@@ -107,8 +112,18 @@ static inline int setup(void **state)
 	};
 	for (int i = 0; i < PS_SITE_MAX; i++)
 		plan.sites[i].va = 0x1000;
-	host_task = (struct task_struct){
-	    .tgid = 77, .group_leader = &host_task, .start_boottime = 123, .self_exec_id = 4};
+	root_node = (struct kernfs_node){.name = ""};
+	pod_node = (struct kernfs_node){.parent = &root_node, .name = "pod7"};
+	container_node = (struct kernfs_node){.parent = &pod_node, .name = "0123abcd"};
+	unified = (struct cgroup){&container_node};
+	memory = (struct cgroup){&pod_node};
+	memory_state = (struct cgroup_subsys_state){&memory};
+	css = (struct css_set){.subsys = {[memory_cgrp_id] = &memory_state}, .dfl_cgrp = &unified};
+	host_task = (struct task_struct){.cgroups = &css,
+					 .tgid = 77,
+					 .group_leader = &host_task,
+					 .start_boottime = 123,
+					 .self_exec_id = 4};
 	reader = (struct fake_reader){TEXT("postgres-shop")};
 	closure = (struct fake_closure){.code = 0x4242 + BIAS, .pipeline = &pipeline};
 	listeners[0] = &closure;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_MAPS 16
+#define MAX_MAPS 32
 
 struct host_map {
 	void *map;
@@ -126,6 +126,15 @@ long bpf_probe_read_user(void *dst, __u32 size, const void *address)
 	}
 	memcpy(dst, address, size);
 	return 0;
+}
+
+long bpf_probe_read_kernel_str(void *dst, __u32 size, const void *address)
+{
+	size_t len = strnlen(address, size - 1);
+
+	memcpy(dst, address, len);
+	((char *)dst)[len] = '\0';
+	return (long)len + 1;
 }
 
 __u64 bpf_ktime_get_ns(void)

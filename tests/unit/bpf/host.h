@@ -20,7 +20,27 @@
 #define __uint(name, val) int(*name)[val]
 #define barrier_var(var)  ((void)(var))
 
+struct kernfs_node {
+	struct kernfs_node *parent;
+	const char *name;
+};
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent;
+};
+struct cgroup {
+	struct kernfs_node *kn;
+};
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+enum cgroup_subsys_id { memory_cgrp_id = 1, pids_cgrp_id = 2 };
+struct css_set {
+	struct cgroup_subsys_state *subsys[3];
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
+	struct css_set *cgroups;
 	int tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime, self_exec_id;
@@ -48,9 +68,16 @@ static inline void store_unaligned(__u8 *address, __u64 value)
 	memcpy(address, &value, sizeof(value));
 }
 
+#define bpf_core_field_exists(field)            false
+#define bpf_core_field_offset(type, field)      offsetof(type, field)
+#define bpf_core_enum_value_exists(type, value) true
+#define bpf_core_enum_value(type, value)        (value)
+#define bpf_core_read                           bpf_probe_read_user
+
 void *bpf_map_lookup_elem(void *map, const void *key);
 long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
 long bpf_probe_read_user(void *dst, __u32 size, const void *address);
+long bpf_probe_read_kernel_str(void *dst, __u32 size, const void *address);
 __u64 bpf_ktime_get_ns(void);
 __u64 bpf_ktime_get_tai_ns(void);
 __u64 bpf_ktime_get_boot_ns(void);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which cgroup names are kept of a process at its first hit. */
+#include "cdc_target.h"
+
+static const struct ps_process_cgroups *cgroups(void)
+{
+	return host_map_value(&process_cgroups, 0);
+}
+
+static void test_first_hit_remembers_the_names_upwards(void **state)
+{
+	(void)state;
+	event();
+	assert_int_equal(host_map_len(&process_cgroups), 1);
+	assert_memory_equal(host_map_key(&process_cgroups, 0), host_map_key(&processes, 0),
+			    sizeof(struct ps_process));
+	assert_int_equal(cgroups()->filled, 1);
+	assert_string_equal(cgroups()->names[0], "0123abcd");
+	assert_string_equal(cgroups()->names[1], "pod7");
+	assert_string_equal(cgroups()->names[2], ""); /* the root has no name */
+}
+
+static void test_v1_takes_a_controller(void **state)
+{
+	(void)state;
+	unified.kn = &root_node;
+	event();
+	assert_string_equal(cgroups()->names[0], "pod7");
+	assert_string_equal(cgroups()->names[1], "");
+}
+
+static void test_no_cgroup_at_all_is_no_name(void **state)
+{
+	(void)state;
+	unified.kn = memory.kn = &root_node;
+	event();
+	assert_int_equal(cgroups()->filled, 1);
+	assert_string_equal(cgroups()->names[0], "");
+}
+
+static void test_later_hits_do_not_look_again(void **state)
+{
+	(void)state;
+	event();
+	container_node.name = "elsewhere";
+	goroutine++;
+	event();
+	assert_string_equal(cgroups()->names[0], "0123abcd");
+}
+
+static void test_long_names_are_cut(void **state)
+{
+	static char name[200];
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	container_node.name = name;
+	event();
+	assert_int_equal(strlen(cgroups()->names[0]), PS_CGROUP_NAME_BYTES - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(first_hit_remembers_the_names_upwards),
+	    TEST(v1_takes_a_controller),
+	    TEST(no_cgroup_at_all_is_no_name),
+	    TEST(later_hits_do_not_look_again),
+	    TEST(long_names_are_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
