@@ -27,6 +27,7 @@ struct page {
 	struct metric_probe_info *infos;
 	struct metric_input input;
 	char libbpf_version[16];
+	char metric_names[PS_METRIC_MAX][128]; /* as they are exported */
 };
 
 static void page_done(struct page *page)
@@ -256,7 +257,7 @@ static void count_image_sites(struct page *page, const struct image *image)
 	}
 }
 
-static const char *metric_name(int id)
+static void name_metrics(struct page *page, const char *namespace_name)
 {
 	static const char *const names[] = {
 #define X(metric, name, family) [PS_METRIC_##metric] = name,
@@ -264,7 +265,9 @@ static const char *metric_name(int id)
 #undef X
 	};
 
-	return names[id];
+	for (int id = 0; id < PS_METRIC_MAX; id++)
+		snprintf(page->metric_names[id], sizeof(page->metric_names[id]), "%s_%s",
+			 namespace_name, names[id]);
 }
 
 static void describe_image(struct page *page, const struct image *image)
@@ -276,7 +279,7 @@ static void describe_image(struct page *page, const struct image *image)
 		    .service = image->facts.service,
 		    .binary = image->binary,
 		    .family = plan_family_name(plan_metric_family((enum ps_metric)id)),
-		    .metric = metric_name(id),
+		    .metric = page->metric_names[id],
 		    .state = probe_state(reason),
 		    .reason = plan_reason_text(reason),
 		};
@@ -292,6 +295,7 @@ static int describe_images(const struct scrape_source *source, struct page *page
 	page->infos = calloc(n * PS_METRIC_MAX + 1, sizeof(*page->infos));
 	if (!page->sites || !page->infos)
 		return -ENOMEM;
+	name_metrics(page, source->options->metrics.namespace_name);
 	for (size_t i = 0; i < n; i++) {
 		count_image_sites(page, images[i]);
 		describe_image(page, images[i]);
