@@ -55,17 +55,18 @@ static __always_inline struct kernfs_node *cgroup_current(void)
 static __always_inline void cgroup_names(struct ps_process_cgroups *cgroups)
 {
 	struct kernfs_node *node = cgroup_current(), *parent;
+	__u32 level;
 
-	for (int i = 0; i < PS_CGROUP_NAMES && node; i++) {
+	for (level = 0; level < PS_CGROUP_LEVELS && node; level++) {
 		parent = cgroup_parent(node);
 		if (!parent)
 			break;
-		if (bpf_probe_read_kernel_str(cgroups->names[i], PS_CGROUP_NAME_BYTES,
-					      BPF_CORE_READ(node, name)) < 0)
+		if (bpf_probe_read_kernel_str(cgroups->names[level & (PS_CGROUP_NAMES - 1)],
+					      PS_CGROUP_NAME_BYTES, BPF_CORE_READ(node, name)) < 0)
 			break;
 		node = parent;
 	}
-	cgroups->filled = 1;
+	cgroups->levels = level + 1;
 }
 
 /* Stores them for a process that was bound this moment. Full: the process stays without a

@@ -41,17 +41,19 @@ struct ps_process_info {
 };
 
 /*
- * process_cgroups: struct ps_process -> this: the names of its cgroup and of the three above,
- * written at its first hit, so that a process that is gone when user space looks still has an
- * identity. Names only: they are the kernel's, not the tenant's file system's. Empty from the
- * hierarchy's root on.
+ * process_cgroups: struct ps_process -> this: the names of its cgroup and of those above, written
+ * at its first hit, so that a process that is gone when user space looks still has an identity.
+ * Names only: they are the kernel's, not the tenant's file system's. Of more than PS_CGROUP_NAMES
+ * levels the outermost are kept: those are the ones a container cannot make.
  */
-#define PS_CGROUP_NAMES      4
+#define PS_CGROUP_NAMES      8 /* a power of two */
+#define PS_CGROUP_LEVELS     32
 #define PS_CGROUP_NAME_BYTES 128
 struct ps_process_cgroups {
-	__u64 filled; /* 1 once all names are there */
-	char names[PS_CGROUP_NAMES]
-		  [PS_CGROUP_NAME_BYTES]; /* own first; NUL-terminated, cut if longer */
+	__u64 levels; /* below the root, plus 1; 0 = not written yet; more than PS_CGROUP_LEVELS =
+			 too deep */
+	char names[PS_CGROUP_NAMES][PS_CGROUP_NAME_BYTES]; /* level i (own = 0) at i mod
+							      PS_CGROUP_NAMES; NUL-terminated */
 };
 
 /* How a label's text stands in a key. */
@@ -90,19 +92,20 @@ enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_T
 
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
 #define PS_MS(x) ((x)*1000000ULL)
-#define PS_EVENT_LAG_BOUNDS(X)                                                      \
-	X(PS_MS(10))                                                                \
-	X(PS_MS(50))                                                                \
-	X(PS_MS(100))                                                               \
-	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(5000)) X(PS_MS(10000)) X(PS_MS(30000)) \
-	    X(PS_MS(60000)) X(PS_MS(300000)) X(PS_MS(1800000)) X(PS_MS(3600000))
-#define PS_EVENT_DURATION_BOUNDS(X)                                                    \
-	X(500000ULL)                                                                   \
-	X(PS_MS(1))                                                                    \
-	X(2500000ULL)                                                                  \
-	X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
-	    X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000)) \
-		X(PS_MS(30000))
+#define PS_EVENT_LAG_BOUNDS(X)                                                        \
+	X(PS_MS(10))                                                                  \
+	X(PS_MS(50))                                                                  \
+	X(PS_MS(100))                                                                 \
+	X(PS_MS(500))                                                                 \
+	X(PS_MS(1000)) X(PS_MS(5000)) X(PS_MS(10000)) X(PS_MS(30000)) X(PS_MS(60000)) \
+	    X(PS_MS(300000)) X(PS_MS(1800000)) X(PS_MS(3600000))
+#define PS_EVENT_DURATION_BOUNDS(X)                                                      \
+	X(500000ULL)                                                                     \
+	X(PS_MS(1))                                                                      \
+	X(2500000ULL)                                                                    \
+	X(PS_MS(5))                                                                      \
+	X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) X(PS_MS(500)) \
+	    X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000)) X(PS_MS(30000))
 
 #define PS_ONE(bound)             +1
 #define PS_EVENT_LAG_BUCKETS      (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)

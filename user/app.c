@@ -24,6 +24,7 @@ struct app {
 	struct probe_shared *shared;
 	struct registry *registry;
 	struct target_table targets;
+	struct identities *identities;
 	struct metric_admission *admission;
 	uint64_t abandoned; /* events that were open when their process ended */
 	struct http_server *server;
@@ -93,11 +94,11 @@ static void on_process_event(void *ctx, const struct ps_process_event *event)
 	pid_t pid = (pid_t)event->process.tgid;
 
 	pthread_mutex_lock(&app->lock);
+	if (event->kind == PS_PROCESS_EXIT || target_find(&app->targets, pid))
+		app->abandoned += goroutines_forget(app->shared, event);
 	forget_target(app, pid);
 	if (event->kind == PS_PROCESS_EXEC)
 		consider(app, pid, &event->process);
-	else
-		app->abandoned += goroutines_forget(app->shared, &event->process);
 	pthread_mutex_unlock(&app->lock);
 }
 
@@ -140,6 +141,7 @@ static int render(void *ctx, char **ret_text, size_t *ret_len)
 	    .shared = app->shared,
 	    .registry = app->registry,
 	    .targets = &app->targets,
+	    .identities = app->identities,
 	    .admission = app->admission,
 	    .abandoned = app->abandoned,
 	};
@@ -306,8 +308,6 @@ static int start_server(struct app *app)
 	if (r < 0)
 		log_error("cannot listen on %s: %s; choose another --web.listen-address",
 			  app->options->listen_address, strerror(-r));
-	else
-		log_info("serving on port %u", http_server_port(app->server));
 	return r;
 }
 
@@ -329,21 +329,30 @@ static int start(struct app *app)
 	if (r == 0)
 		r = metric_admission_new(&app->admission);
 	if (r == 0)
+		r = identities_new(probe_shared_map_fd(app->shared, "process_cgroups"),
+				   &app->identities);
+	if (r == 0)
 		r = watch_all(app);
 	if (r < 0) {
 		log_error("cannot start: %s; --log.level=debug shows what the kernel said",
 			  strerror(-r));
 		return r;
 	}
+	/* A port that is taken is found before anything is attached. */
+	r = start_server(app);
+	if (r < 0)
+		return r;
 	/* The hooks are on already: what starts during the scan is reported by them. */
 	rescan(app);
-	return start_server(app);
+	log_info("serving on port %u", http_server_port(app->server));
+	return 0;
 }
 
 static void finish(struct app *app)
 {
 	http_server_free(app->server);
 	metric_admission_free(app->admission);
+	identities_free(app->identities);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
 	for (size_t i = 0; i < app->targets.n; i++)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http/address.h"
 #include "util/cleanup.h"
 #include "util/number.h"
 #include "version.h"
@@ -22,8 +23,11 @@ struct option_row {
 
 static const char *set_listen_address(struct options *options, const char *value)
 {
+	struct address address;
+
 	options->listen_address = value;
-	return strrchr(value, ':') ? NULL : "must be HOST:PORT, [IPV6]:PORT or :PORT";
+	return address_parse(value, &address) == 0 ? NULL
+						   : "must be HOST:PORT, [IPV6]:PORT or :PORT";
 }
 
 static const char *set_telemetry_path(struct options *options, const char *value)

@@ -139,17 +139,27 @@ static bool is_alive(const struct scrape_source *source, const struct snapshot *
 	       (observed->exec_known ? observed->exec_id : newest_exec(snapshot, process));
 }
 
-static size_t find_identity(const struct page *page, const struct metric_identity *identity)
+/* A text, or NULL for none. */
+static const char *known(const char *text)
 {
-	size_t i;
-
-	for (i = 0; i < page->input.nidentities; i++)
-		if (strcmp(page->identities[i].service, identity->service) == 0 &&
-		    page->identities[i].pid == identity->pid)
-			break;
-	return i;
+	return text[0] ? text : NULL;
 }
 
+static struct metric_identity make_identity(const struct scrape_source *source,
+					    const struct image *image,
+					    const struct identity *identity, uint32_t tgid)
+{
+	return (struct metric_identity){
+	    .service = image->facts.service,
+	    .namespace_name = known(identity->namespace_name),
+	    .pod = known(identity->pod),
+	    .container = known(identity->container),
+	    .container_id = known(identity->container_id),
+	    .pid = source->options->identity_pid ? tgid : 0,
+	};
+}
+
+/* Equal identities may be there several times: the metric stage makes them one. */
 static int name_processes(const struct scrape_source *source, struct page *page)
 {
 	const struct snapshot *snapshot = page->snapshot;
@@ -159,24 +169,23 @@ static int name_processes(const struct scrape_source *source, struct page *page)
 	page->identities = calloc(n + 1, sizeof(*page->identities));
 	if (!page->processes || !page->identities)
 		return -ENOMEM;
+	identities_keep(source->identities, snapshot);
 	for (size_t i = 0; i < n; i++) {
 		const struct snapshot_process *process = &snapshot->processes[i];
 		const struct image *image = registry_image(source->registry, process->info.image);
-		struct metric_identity identity = {0};
-		size_t index;
+		const struct identity *identity = identities_of(source->identities, process);
+		size_t index = page->input.nprocesses;
 
-		if (!image)
+		if (!image || !identity)
 			continue;
-		identity.service = image->facts.service;
-		identity.pid = source->options->identity_pid ? process->process.tgid : 0;
-		index = find_identity(page, &identity);
-		if (index == page->input.nidentities)
-			page->identities[page->input.nidentities++] = identity;
-		page->processes[page->input.nprocesses++] = (struct metric_process){
+		page->identities[index] =
+		    make_identity(source, image, identity, process->process.tgid);
+		page->processes[index] = (struct metric_process){
 		    .process = process->process,
 		    .identity = (uint32_t)index,
 		    .alive = is_alive(source, snapshot, &process->process),
 		};
+		page->input.nidentities = page->input.nprocesses = index + 1;
 	}
 	return 0;
 }

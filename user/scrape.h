@@ -3,6 +3,7 @@
 #ifndef SCRAPE_H
 #define SCRAPE_H
 
+#include "identities.h"
 #include "options.h"
 #include "registry.h"
 
@@ -18,6 +19,7 @@ struct scrape_source {
 	struct probe_shared *shared;
 	struct registry *registry;
 	struct target_table *targets; /* struct target.image is a struct observed */
+	struct identities *identities;
 	struct metric_admission *admission;
 	uint64_t abandoned; /* events that were open when their process ended */
 };

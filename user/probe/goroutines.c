@@ -2,7 +2,6 @@
 #include "probe/goroutines.h"
 
 #include <bpf/bpf.h>
-#include <string.h>
 
 /* 1 when the slot had an open event. */
 static unsigned int forget_slot(int fd, const struct ps_goroutine_key *key)
@@ -16,7 +15,17 @@ static unsigned int forget_slot(int fd, const struct ps_goroutine_key *key)
 	return open;
 }
 
-unsigned int goroutines_forget(const struct probe_shared *shared, const struct ps_process *process)
+/* An exec ends every goroutine of the process but those of the program that begins. */
+static bool has_ended(const struct ps_process *owner, const struct ps_process_event *event)
+{
+	const struct ps_process *process = &event->process;
+
+	if (owner->tgid != process->tgid || owner->start_ns != process->start_ns)
+		return false;
+	return (owner->exec_id != process->exec_id) == (event->kind == PS_PROCESS_EXEC);
+}
+
+unsigned int goroutines_forget(const struct probe_shared *shared, const struct ps_process_event *event)
 {
 	int fd = probe_shared_map_fd(shared, "goroutines");
 	struct ps_goroutine_key key, next;
@@ -27,7 +36,7 @@ unsigned int goroutines_forget(const struct probe_shared *shared, const struct p
 		/* The successor is asked for before the key goes: without it the walk would begin
 		 * anew. */
 		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (memcmp(&key.process, process, sizeof(*process)) == 0)
+		if (has_ended(&key.process, event))
 			open += forget_slot(fd, &key);
 		key = next;
 	}

@@ -14,7 +14,7 @@ static void test_first_hit_remembers_the_names_upwards(void **state)
 	assert_int_equal(host_map_len(&process_cgroups), 1);
 	assert_memory_equal(host_map_key(&process_cgroups, 0), host_map_key(&processes, 0),
 			    sizeof(struct ps_process));
-	assert_int_equal(cgroups()->filled, 1);
+	assert_int_equal(cgroups()->levels, 3);
 	assert_string_equal(cgroups()->names[0], "0123abcd");
 	assert_string_equal(cgroups()->names[1], "pod7");
 	assert_string_equal(cgroups()->names[2], ""); /* the root has no name */
@@ -34,7 +34,7 @@ static void test_no_cgroup_at_all_is_no_name(void **state)
 	(void)state;
 	unified.kn = memory.kn = &root_node;
 	event();
-	assert_int_equal(cgroups()->filled, 1);
+	assert_int_equal(cgroups()->levels, 1);
 	assert_string_equal(cgroups()->names[0], "");
 }
 
@@ -46,6 +46,33 @@ static void test_later_hits_do_not_look_again(void **state)
 	goroutine++;
 	event();
 	assert_string_equal(cgroups()->names[0], "0123abcd");
+}
+
+static void test_the_outermost_of_many_names_are_kept(void **state)
+{
+	struct kernfs_node nested[10] = {{&container_node, "n0"}};
+
+	(void)state;
+	for (int i = 1; i < 10; i++)
+		nested[i] = (struct kernfs_node){&nested[i - 1], "deep"};
+	unified.kn = &nested[9];
+	event();
+	assert_int_equal(cgroups()->levels, 13);
+	assert_string_equal(cgroups()->names[11 % PS_CGROUP_NAMES], "pod7");
+	assert_string_equal(cgroups()->names[10 % PS_CGROUP_NAMES], "0123abcd");
+	assert_string_equal(cgroups()->names[9 % PS_CGROUP_NAMES], "n0");
+}
+
+static void test_a_bottomless_nest_is_told(void **state)
+{
+	struct kernfs_node nested[PS_CGROUP_LEVELS + 1] = {{&container_node, "n0"}};
+
+	(void)state;
+	for (int i = 1; i <= PS_CGROUP_LEVELS; i++)
+		nested[i] = (struct kernfs_node){&nested[i - 1], "deep"};
+	unified.kn = &nested[PS_CGROUP_LEVELS];
+	event();
+	assert_int_equal(cgroups()->levels, PS_CGROUP_LEVELS + 1);
 }
 
 static void test_long_names_are_cut(void **state)
@@ -67,6 +94,8 @@ int main(void)
 	    TEST(no_cgroup_at_all_is_no_name),
 	    TEST(later_hits_do_not_look_again),
 	    TEST(long_names_are_cut),
+	    TEST(the_outermost_of_many_names_are_kept),
+	    TEST(a_bottomless_nest_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
