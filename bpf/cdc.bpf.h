@@ -191,6 +191,7 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 		return;
 	cdc_abandon_event(slot);
 	slot->pipeline = 0;
+	slot->in_step = 1;
 }
 
 /* A pipeline that this goroutine has not met since its Run began. */
@@ -213,8 +214,14 @@ static __always_inline bool cdc_has_spans(void)
 	       layout.sites[PS_SITE_CDC_RETRY].va;
 }
 
+/*
+ * A goroutine that was inside Run before we came may be between two attempts of an event: it has no
+ * durations until that event has ended.
+ */
 static __always_inline void cdc_open_event(struct ps_goroutine *slot, __u64 now_ns)
 {
+	if (unlikely(!slot->in_step))
+		return;
 	if (slot->event_start_ns && slot->retrying) {
 		slot->retrying = 0;
 		return;
@@ -321,9 +328,13 @@ static __always_inline void cdc_event_end_body(const struct pt_regs *ctx)
 
 	go_frame(ctx, PS_SITE_CDC_EVENT_END, &frame);
 	slot = goroutine_get(&frame);
-	/* No open event: we came in the middle of it, or it never got an attempt. */
-	if (!slot || !slot->event_start_ns)
+	if (!slot)
 		return;
+	/* No open event: we came in the middle of it, or it never got an attempt. */
+	if (!slot->event_start_ns) {
+		slot->in_step = 1;
+		return;
+	}
 	duration_ns = bpf_ktime_get_ns() - slot->event_start_ns;
 	slot->event_start_ns = 0;
 	slot->retrying = 0;

@@ -163,7 +163,8 @@ struct ps_goroutine {
 			       */
 	__u32 image;
 	__u8 retrying; /* the retryer announced another attempt of the open event */
-	__u8 pad[3];
+	__u8 in_step;  /* Run's begin or an event's end was seen: the next attempt is a first one */
+	__u8 pad[2];
 	struct ps_scratch source; /* key of the pipeline's source */
 	struct ps_scratch other;  /* every other key */
 };

@@ -125,15 +125,22 @@ static uint32_t newest_exec(const struct snapshot *snapshot, const struct ps_pro
 	return newest;
 }
 
+/* A process that was never counted ends without an event: the table may still have it. */
+static bool is_running(const struct target *target)
+{
+	struct process_stat stat;
+
+	return process_stat_read(target->pid, &stat) == 0 && stat.state != 'Z' &&
+	       stat.start_ticks == target->start_ticks;
+}
+
 static bool is_alive(const struct scrape_source *source, const struct snapshot *snapshot,
 		     const struct ps_process *process)
 {
 	const struct target *target = target_find(source->targets, (pid_t)process->tgid);
 	const struct observed *observed = target ? target->image : NULL;
-	struct process_stat stat;
 
-	if (!observed || process_stat_read(target->pid, &stat) < 0 || stat.state == 'Z' ||
-	    stat.start_ticks != start_ticks(process))
+	if (!observed || !is_running(target) || target->start_ticks != start_ticks(process))
 		return false;
 	return process->exec_id ==
 	       (observed->exec_known ? observed->exec_id : newest_exec(snapshot, process));
@@ -219,7 +226,7 @@ static int count_targets(const struct scrape_source *source, struct page *page)
 		const struct target *target = &table->targets[i];
 		const struct observed *observed = target->image;
 
-		if (observed)
+		if (observed && is_running(target))
 			service_targets(page, observed->image->facts.service)[target->state]
 			    .count++;
 	}

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Comparisons of what philoscope says with what the stand-in knows."""
+import contextlib
 from itertools import accumulate
+
+import hostview
 
 EVENTS = "philotes_cdc_events_total"
 DURATION = "philotes_cdc_event_duration_seconds"
@@ -14,13 +17,27 @@ def same(seen, expected, what):
     assert not wrong, f"{what} differs in {len(wrong)} series: " + "; ".join(named)
 
 
+@contextlib.contextmanager
+def explained(observer, pid):
+    """What failed says also what the kernel has for this target."""
+    try:
+        yield
+    except AssertionError as error:
+        scrape = observer.scrape()
+        drops = {dict(key)["reason"]: value for key, value in scrape.select("philoscope_drops_total").items() if value}
+        raise AssertionError(f"{error}\ncounted in all: {scrape.total(EVENTS, pid=str(pid))}, drops: {drops}, "
+                             f"breakpoints: {hostview.changed_text(pid)}, other observers: "
+                             f"{hostview.probes_of_others(observer.pid)}\n{''.join(observer.log)}") from error
+
+
 def counters(observer, *workers):
     """Every counted event of every worker, and the lag histogram's counts, equal its own oracle's."""
     scrape = observer.scrape()
     for worker in workers:
         oracle, pid = worker.oracle(), str(worker.pid)
-        for name in (EVENTS, "philotes_cdc_event_lag_seconds_count"):
-            same(scrape.select(name, drop=("service",), pid=pid), oracle.select(name), name)
+        with explained(observer, pid):
+            for name in (EVENTS, "philotes_cdc_event_lag_seconds_count"):
+                same(scrape.select(name, drop=("service",), pid=pid), oracle.select(name), name)
     return scrape
 
 

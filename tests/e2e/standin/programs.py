@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs under test as objects: started with the test, ended with it, whatever happens."""
+import http.client
 import json
 import os
 import pathlib
@@ -40,7 +41,10 @@ def until(condition, what):
 
 
 def fetch(port, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
+    return fetch_bytes(port, path, None if body is None else json.dumps(body).encode())
+
+
+def fetch_bytes(port, path, data=None):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data, timeout=HANG_GUARD) as answer:
         return answer.read().decode()
 
@@ -82,8 +86,9 @@ class Program:
 class Observer(Program):
     """philoscope on a free port. Series carry the pid, so that other Philotes processes of the host do not matter."""
 
-    def __init__(self, *flags, env=None):
-        super().__init__([PHILOSCOPE, "--web.listen-address=127.0.0.1:0", "--identity.pid", *flags], env,
+    def __init__(self, *flags, env=None, identity_pid=True):
+        identity = ["--identity.pid"] if identity_pid else []
+        super().__init__([PHILOSCOPE, "--web.listen-address=127.0.0.1:0", *identity, *flags], env,
                          stdout=subprocess.DEVNULL)
 
     def __enter__(self):
@@ -144,6 +149,14 @@ class Worker(Program):
 
     def oracle(self):
         return Samples(fetch(self.port, "/metrics"))
+
+    def exec(self, binary):
+        """The process becomes another program; what ran in it is gone without an end."""
+        try:
+            fetch_bytes(self.port, "/exec", str(binary).encode())
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError):
+            pass  # it has no answer
+        return self.__enter__()
 
     def stop(self):
         """A good end; what was printed behind the first line."""

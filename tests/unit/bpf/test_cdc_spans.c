@@ -54,6 +54,21 @@ static void test_end_without_begin_counts_nothing(void **state)
 	assert_int_equal(dropped_in_all(), 0);
 }
 
+static void test_event_begun_before_the_observer_has_no_duration(void **state)
+{
+	(void)state;
+	event(); /* maybe not its first attempt */
+	host_mono_ns += PS_MS(3);
+	event_end();
+	assert_int_equal(table(0)->events, 1);
+	assert_int_equal(host_map_len(&sources), 0);
+	event();
+	host_mono_ns += PS_MS(4);
+	event_end();
+	assert_int_equal(source()->duration_sum_ns, PS_MS(4));
+	assert_int_equal(dropped_in_all(), 0);
+}
+
 static void test_without_all_sites_there_are_no_durations(void **state)
 {
 	(void)state;
@@ -166,6 +181,7 @@ int main(void)
 	    TEST(event_left_by_a_panic_is_abandoned),
 	    TEST(attempt_that_nobody_announced_is_a_new_event),
 	    TEST(end_without_begin_counts_nothing),
+	    TEST(event_begun_before_the_observer_has_no_duration),
 	    TEST(without_all_sites_there_are_no_durations),
 	    TEST(goroutines_do_not_share_events),
 	    TEST(run_forgets_the_source),
