@@ -59,7 +59,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototy
 CSTD     := -std=gnu11 -D_GNU_SOURCE
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDES := -Iinclude -Iuser -I$(O)/skel
-LIBS     := -lbpf -lelf -lz -lmicrohttpd -lZydis -lcjson -lpthread
+LIBS     := -lbpf -lelf -lz -lmicrohttpd -lseccomp -lZydis -lcjson -lpthread
 
 obj_flags := $(CFLAGS)
 san_flags := -O1 -g $(SANITIZE)
@@ -213,7 +213,9 @@ TOOLS := $(patsubst tests/e2e/standin/tools/%.c,$(O)/tools/%,$(call find,tests/e
 $(TOOLS): $(O)/tools/%: tests/e2e/standin/tools/%.c $(O)/libphiloscope.a
 	@mkdir -p $(@D)
 	$(say) 'CC tool' $@
-	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -Itests/unit -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+# With a reader that does what the file tells it to: shows what the confinement is good for.
+$(O)/tools/hostile_observer: tests/unit/plan/hostile.c
 -include $(TOOLS:%=%.d)
 
 # ---- fixtures, documents -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "metric/expose.h"
+#include "plan/confine.h"
 #include "plan/report.h"
 #include "target/process.h"
 #include "util/cleanup.h"
@@ -75,7 +76,12 @@ int command_inspect(int argc, char **argv)
 		fprintf(stderr, "philoscope: cannot open %s: %s\n", subject, strerror(-r));
 		return EXIT_FAILED;
 	}
-	facts_from_fd(fd, &facts);
+	r = confine_inspect(fd, NULL, &facts);
+	if (r < 0) {
+		fprintf(stderr, "philoscope: cannot start a process to read %s: %s\n", subject,
+			strerror(-r));
+		return EXIT_FAILED;
+	}
 	plan_make(&facts, &(struct plan_options){0}, &plan);
 	if (json && report_json(subject, &facts, &plan, &out) < 0)
 		out.error = -ENOMEM;
@@ -83,6 +89,13 @@ int command_inspect(int argc, char **argv)
 		report_text(subject, &facts, &plan, &out);
 	r = print(&out);
 	return r == EXIT_OK && facts.refusal != PLAN_REASON_NONE ? EXIT_FAILED : r;
+}
+
+int command_inspect_child(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return confine_child(facts_from_view);
 }
 
 int command_docs(int argc, char **argv)

@@ -9,4 +9,7 @@ int command_inspect(int argc, char **argv);
 /* philoscope docs metrics */
 int command_docs(int argc, char **argv);
 
+/* The hidden `inspect-child`: reads the executable on standard input, confined (plan/confine.h). */
+int command_inspect_child(int argc, char **argv);
+
 #endif

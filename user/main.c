@@ -5,6 +5,7 @@
 
 #include "app.h"
 #include "command.h"
+#include "plan/confine.h"
 #include "util/cleanup.h"
 
 static const struct {
@@ -13,6 +14,7 @@ static const struct {
 } commands[] = {
     {"inspect", command_inspect},
     {"docs", command_docs},
+    {CONFINE_CHILD_COMMAND, command_inspect_child},
 };
 
 /* libbpf speaks at length (a verifier's log) about what we report in a line: its words are for

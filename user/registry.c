@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "plan/confine.h"
+#include "plan/facts_check.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -207,7 +209,9 @@ static void attach_inode(const struct registry *registry, struct image *image, p
 		return;
 	if (r < 0)
 		log_debug("cannot look into process %d: %s, ignoring", pid, strerror(-r));
-	r = probe_image_attach(image->probe, exe_fd);
+	r = facts_match_file(&image->facts, exe_fd);
+	if (r == 0)
+		r = probe_image_attach(image->probe, exe_fd);
 	if (r == 0)
 		return;
 	log_error(
@@ -227,20 +231,31 @@ static bool is_philotes(const struct facts *facts)
 	return facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES;
 }
 
+/* What it is could not be learnt, and that is not how files that are something else end: shown. */
+static bool is_suspect(const struct facts *facts)
+{
+	return facts->refusal >= PLAN_REASON_INSPECTOR_FAILED &&
+	       facts->refusal <= PLAN_REASON_INSPECTOR_LIED;
+}
+
 static int inspect(struct registry *registry, int exe_fd, struct image **ret_image)
 {
 	struct facts facts;
 	struct plan plan;
 	struct image *image;
+	int r;
 
-	facts_from_fd(exe_fd, &facts);
+	r = confine_inspect(exe_fd, NULL, &facts);
+	if (r < 0)
+		return r;
+	if (is_suspect(&facts))
+		strcpy(facts.service, "unknown");
 	if (!is_philotes(&facts))
 		return -ENOENT;
 	plan_make(&facts, &registry->options, &plan);
 	image = find_image(registry, &facts, plan.hash);
 	if (!image) {
-		int r = add_image(registry, &facts, &plan, exe_fd, &image);
-
+		r = add_image(registry, &facts, &plan, exe_fd, &image);
 		if (r < 0)
 			return r;
 	}

@@ -179,8 +179,7 @@ static enum plan_reason inspect(struct view file, struct facts *facts)
 	return PLAN_REASON_NONE;
 }
 
-/* Facts of a file nothing is known of: no offset may look like a found one. */
-static void facts_clear(enum plan_reason refusal, struct facts *ret_facts)
+void facts_clear(enum plan_reason refusal, struct facts *ret_facts)
 {
 	*ret_facts = (struct facts){.version = FACTS_VERSION, .refusal = (uint8_t)refusal};
 	for (int i = 0; i < FACTS_MAX_FIELDS; i++)
@@ -195,27 +194,35 @@ void facts_from_view(struct view file, struct facts *ret_facts)
 	ret_facts->refusal = (uint8_t)inspect(file, ret_facts);
 }
 
-void facts_from_fd(int fd, struct facts *ret_facts)
+enum plan_reason facts_map(int fd, struct view *ret_file)
 {
 	struct stat st;
-	size_t len;
 	void *bytes;
 
-	facts_clear(PLAN_REASON_UNREADABLE, ret_facts);
 	if (fstat(fd, &st) < 0)
-		return;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-		ret_facts->refusal = PLAN_REASON_NOT_ELF;
-		return;
-	}
-	len = (size_t)st.st_size;
+		return PLAN_REASON_UNREADABLE;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return PLAN_REASON_NOT_ELF;
 	/*
 	 * Shared: into private mappings the kernel writes the breakpoints of an executable that is
 	 * probed already, and we would read those.
 	 */
-	bytes = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (bytes == MAP_FAILED)
+		return errno == ENOMEM ? PLAN_REASON_TOO_BIG : PLAN_REASON_UNREADABLE;
+	*ret_file = (struct view){.data = bytes, .len = (size_t)st.st_size};
+	return PLAN_REASON_NONE;
+}
+
+void facts_from_fd(int fd, struct facts *ret_facts)
+{
+	struct view file;
+	enum plan_reason reason = facts_map(fd, &file);
+
+	if (reason != PLAN_REASON_NONE) {
+		facts_clear(reason, ret_facts);
 		return;
-	facts_from_view((struct view){.data = bytes, .len = len}, ret_facts);
-	munmap(bytes, len);
+	}
+	facts_from_view(file, ret_facts);
+	munmap((void *)(uintptr_t)file.data, file.len);
 }

@@ -69,6 +69,14 @@ struct facts {
 	struct facts_field arguments[FACTS_MAX_ARGUMENTS];
 };
 
+/* Facts of a file of which nothing is known but why: no offset looks like a found one. */
+void facts_clear(enum plan_reason refusal, struct facts *ret_facts);
+/*
+ * Maps the file behind fd (kept open) for reading; the caller unmaps it. NONE, or why not:
+ * UNREADABLE, NOT_ELF (empty, or no regular file) or TOO_BIG. A file that is cut short meanwhile
+ * raises SIGBUS when it is read.
+ */
+enum plan_reason facts_map(int fd, struct view *ret_file);
 /*
  * Inspects the executable behind fd (kept open, not moved): whether it is Philotes is decided by
  * its headers and build info alone, for every new executable of a host comes by here. Never fails:

@@ -23,6 +23,13 @@
 	X(GO_UNSUPPORTED, "go_unsupported",                                                        \
 	  "built with a Go release that is too old or not known yet")                              \
 	X(TOO_BIG, "out_of_memory", "not enough memory to inspect it")                             \
+	X(INSPECTOR_FAILED, "inspector_failed",                                                    \
+	  "no confined process could be set up to read the file")                                  \
+	X(INSPECTOR_DIED, "inspector_died",                                                        \
+	  "reading the file crashed, or tried what is forbidden then")                             \
+	X(INSPECTOR_TIMEOUT, "inspector_timeout", "reading the file took too long")                \
+	X(INSPECTOR_LIED, "inspector_lied",                                                        \
+	  "what was read contradicts itself or the file; or the file has changed")                 \
 	X(FUNCTION_ABSENT, "function_absent", "the binary does not have this function")            \
 	X(FUNCTION_INLINED, "function_inlined", "the function is inlined at every use")            \
 	X(FUNCTION_AMBIGUOUS, "function_ambiguous", "several functions have this name")            \
