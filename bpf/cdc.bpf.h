@@ -194,6 +194,15 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 	slot->in_step = 1;
 }
 
+/* Philotes counts each attempt as it begins: at 0 this one is the first of all. */
+static __always_inline bool cdc_is_first_attempt(__u64 pipeline)
+{
+	__u64 attempts;
+
+	return layout.pipeline_events != PS_NO_OFFSET &&
+	       go_read_word(pipeline + layout.pipeline_events, &attempts) && attempts == 0;
+}
+
 /* A pipeline that this goroutine has not met since its Run began. */
 static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot,
 					      const struct go_frame *frame, __u64 pipeline)
@@ -202,6 +211,8 @@ static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot,
 	    layout.state_machine_state != PS_NO_OFFSET)
 		cdc_adopt_pipeline_state(slot, frame, pipeline);
 	cdc_key_source(&slot->source, frame, pipeline);
+	if (!slot->in_step && cdc_is_first_attempt(pipeline))
+		slot->in_step = 1;
 	/* Without the site that would tell of its end, it is asked every time. */
 	if (layout.sites[PS_SITE_CDC_RUN].va)
 		slot->pipeline = pipeline;
@@ -216,7 +227,7 @@ static __always_inline bool cdc_has_spans(void)
 
 /*
  * A goroutine that was inside Run before we came may be between two attempts of an event: it has no
- * durations until that event has ended.
+ * durations until that event has ended, unless it is the pipeline's very first.
  */
 static __always_inline void cdc_open_event(struct ps_goroutine *slot, __u64 now_ns)
 {

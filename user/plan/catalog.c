@@ -90,6 +90,7 @@ enum field {
 	EVENT_OPERATION,
 	PIPELINE_SOURCE,
 	PIPELINE_STATE_MACHINE,
+	PIPELINE_EVENTS,
 	READER_NAME,
 	STATE_MACHINE_STATE,
 	STATE_MACHINE_LISTENERS,
@@ -109,6 +110,8 @@ const struct catalog_field catalog_fields[] = {
 			 .type_name = "source.Source"},
     [PIPELINE_STATE_MACHINE] = {PIPELINE, "Pipeline", "stateMachine", GOKIND_POINTER,
 				TO(pipeline_state_machine), .type_name = "*pipeline.StateMachine"},
+    [PIPELINE_EVENTS] = {PIPELINE, "Pipeline", "stats.EventsProcessed", CATALOG_KIND_WORD,
+			 TO(pipeline_events)},
     [READER_NAME] = {INTERNAL "cdc/source/postgres", "Reader", "config.Config.Name", GOKIND_STRING,
 		     TO(reader_name)},
     [STATE_MACHINE_STATE] = {PIPELINE, "StateMachine", "state", CATALOG_KIND_WORD,
@@ -164,6 +167,7 @@ _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are t
 	(FIELD(EVENT_TIMESTAMP) | FIELD(EVENT_SCHEMA) | FIELD(EVENT_TABLE) | FIELD(EVENT_OPERATION))
 
 /*
+ * PIPELINE_EVENTS is wanted only to time the first event of a pipeline that ran before we came.
  * cdc_event also reports the state to an observer that came late: that part has the state machine's
  * fields when they are there and is left out when they are not, so they are not needed.
  */

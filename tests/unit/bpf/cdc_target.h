@@ -47,6 +47,7 @@ struct fake_pipeline {
 	void *source_itab;
 	struct fake_reader *source;
 	struct fake_machine *machine;
+	__u64 events;
 };
 struct fake_closure {
 	__u64 code;
@@ -104,6 +105,7 @@ static inline int setup(void **state)
 	    .event_operation = offsetof(struct fake_event, operation),
 	    .pipeline_source = offsetof(struct fake_pipeline, source_itab),
 	    .pipeline_state_machine = offsetof(struct fake_pipeline, machine),
+	    .pipeline_events = offsetof(struct fake_pipeline, events),
 	    .reader_name = offsetof(struct fake_reader, name),
 	    .state_machine_state = offsetof(struct fake_machine, state),
 	    .state_machine_listeners = offsetof(struct fake_machine, listeners),
@@ -128,7 +130,7 @@ static inline int setup(void **state)
 	closure = (struct fake_closure){.code = 0x4242 + BIAS, .pipeline = &pipeline};
 	listeners[0] = &closure;
 	machine = (struct fake_machine){.state = 1, .listeners = listeners, .nlisteners = 1};
-	pipeline = (struct fake_pipeline){.source = &reader, .machine = &machine};
+	pipeline = (struct fake_pipeline){.source = &reader, .machine = &machine, .events = 7};
 	controller = (struct fake_controller){.machine = &machine};
 	stack.event = (struct fake_event){
 	    .timestamp = {.ext = (__s64)(NOW_UNIX / SECOND) - 2 + GO_SECONDS_1_TO_1970},

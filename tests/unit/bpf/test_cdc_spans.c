@@ -69,6 +69,16 @@ static void test_event_begun_before_the_observer_has_no_duration(void **state)
 	assert_int_equal(dropped_in_all(), 0);
 }
 
+static void test_first_event_of_a_pipeline_that_ran_already_has_a_duration(void **state)
+{
+	(void)state;
+	pipeline.events = 0; /* no attempt before this one */
+	event();
+	host_mono_ns += PS_MS(3);
+	event_end();
+	assert_int_equal(source()->duration_sum_ns, PS_MS(3));
+}
+
 static void test_without_all_sites_there_are_no_durations(void **state)
 {
 	(void)state;
@@ -182,6 +192,7 @@ int main(void)
 	    TEST(attempt_that_nobody_announced_is_a_new_event),
 	    TEST(end_without_begin_counts_nothing),
 	    TEST(event_begun_before_the_observer_has_no_duration),
+	    TEST(first_event_of_a_pipeline_that_ran_already_has_a_duration),
 	    TEST(without_all_sites_there_are_no_durations),
 	    TEST(goroutines_do_not_share_events),
 	    TEST(run_forgets_the_source),
