@@ -25,7 +25,8 @@ static bool has_ended(const struct ps_process *owner, const struct ps_process_ev
 	return (owner->exec_id != process->exec_id) == (event->kind == PS_PROCESS_EXEC);
 }
 
-unsigned int goroutines_forget(const struct probe_shared *shared, const struct ps_process_event *event)
+unsigned int goroutines_forget(const struct probe_shared *shared,
+			       const struct ps_process_event *event)
 {
 	int fd = probe_shared_map_fd(shared, "goroutines");
 	struct ps_goroutine_key key, next;
