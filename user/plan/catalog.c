@@ -167,7 +167,6 @@ _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are t
 	(FIELD(EVENT_TIMESTAMP) | FIELD(EVENT_SCHEMA) | FIELD(EVENT_TABLE) | FIELD(EVENT_OPERATION))
 
 /*
- * PIPELINE_EVENTS is wanted only to time the first event of a pipeline that ran before we came.
  * cdc_event also reports the state to an observer that came late: that part has the state machine's
  * fields when they are there and is left out when they are not, so they are not needed.
  */
@@ -179,6 +178,9 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
 			  FIELD(STATE_MACHINE_STATE) | FIELD(STATE_MACHINE_LISTENERS),
     [PS_SITE_CDC_EVENT] = SOURCE_FIELDS | EVENT_FIELDS,
 };
+
+/* Only to time the first event of a pipeline that ran before we came. */
+const uint64_t catalog_optional_fields = FIELD(PIPELINE_EVENTS);
 
 const uint32_t catalog_site_hosts[PS_SITE_MAX] = {
     /* state machine -> listener -> pipeline: the listener is known by its code address. */

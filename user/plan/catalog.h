@@ -69,4 +69,7 @@ extern const uint64_t catalog_site_fields[PS_SITE_MAX];
 /* Sites whose host function must be known to each site's program (layout.listener_va): a mask. */
 extern const uint32_t catalog_site_hosts[PS_SITE_MAX];
 
+/* Fields that a program makes use of when they are there, and that no program needs. */
+extern const uint64_t catalog_optional_fields;
+
 #endif

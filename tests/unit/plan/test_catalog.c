@@ -76,7 +76,7 @@ static void test_masks(void **state)
 {
 	const uint64_t fields = ~0ULL >> (64 - catalog_nfields);
 	const uint32_t sites = ~0U >> (32 - PS_SITE_MAX);
-	uint64_t used = 0;
+	uint64_t used = catalog_optional_fields;
 
 	(void)state;
 	for (int i = 0; i < PS_SITE_MAX; i++) {

@@ -270,6 +270,8 @@ static const struct {
       {INTERNAL "cdc/source/postgres.Config", "Config"},
       {INTERNAL "cdc/source.Config", "Name"}}},
     {"state", {{PIPELINE ".StateMachine", "state"}}},
+    {"stats.EventsProcessed",
+     {{PIPELINE ".Pipeline", "stats"}, {PIPELINE ".Stats", "EventsProcessed"}}},
     {"listeners", {{PIPELINE ".StateMachine", "listeners"}}},
     {"stateMachine", {{PIPELINE ".BackpressureController", "stateMachine"}}},
 };
