@@ -71,8 +71,8 @@ static __always_inline void cdc_put_state(const struct ps_scratch *s, __u8 state
 		err = bpf_map_update_elem(&states, &s->key, &record, flags);
 	else
 		err = bpf_map_update_elem(&states_long, &s->key, &record, flags);
-	/* With BPF_NOEXIST an existing record is the better one: the listener wrote it. */
-	if (err && flags != BPF_NOEXIST)
+	/* An existing record is the better one: the listener wrote it. */
+	if (err && err != -PS_EEXIST)
 		drop(PS_DROP_SERIES_FULL);
 }
 
@@ -213,8 +213,10 @@ static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot,
 	cdc_key_source(&slot->source, frame, pipeline);
 	if (!slot->in_step && cdc_is_first_attempt(pipeline))
 		slot->in_step = 1;
-	/* Without the site that would tell of its end, it is asked every time. */
-	if (layout.sites[PS_SITE_CDC_RUN].va)
+	/* Without the site that would tell of its end, or without a name, it is asked every time.
+	 */
+	if (layout.sites[PS_SITE_CDC_RUN].va &&
+	    slot->source.key.kind[PS_LABEL_SOURCE] != PS_LABEL_UNREADABLE)
 		slot->pipeline = pipeline;
 }
 

@@ -49,8 +49,8 @@ static __always_inline struct ps_goroutine *goroutine_add(const struct ps_gorout
 
 /*
  * The slot of the goroutine that runs, made if need be. NULL (and a drop) when it can't be had.
- * Says nothing about whose slot it was before: a g is reused by later goroutines, see
- * goroutine_enter.
+ * Says nothing about whose slot it was before: a g is reused by later goroutines, (cdc_run empties
+ * it).
  */
 static __always_inline struct ps_goroutine *goroutine_get(const struct go_frame *frame)
 {

@@ -23,6 +23,9 @@ static __always_inline void store_unaligned(__u8 *address, __u64 value)
 
 #include "ps_types.h"
 
+/* errno of an insertion that found the key there. */
+#define PS_EEXIST 17
+
 #ifndef likely
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

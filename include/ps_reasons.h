@@ -15,8 +15,6 @@
 	X(SERIES_FULL, "series_full", "no room for another label set; the event was not counted") \
 	X(ARGUMENT_UNREADABLE, "argument_unreadable",                                             \
 	  "the probed call's arguments could not be read; not counted")                           \
-	X(GOROUTINE_UNREADABLE, "goroutine_unreadable",                                           \
-	  "the running goroutine could not be read; not counted")                                 \
 	X(LABEL_UNREADABLE, "label_unreadable",                                                   \
 	  "a label's text could not be read; counted under _unreadable")                          \
 	X(LABEL_CUT, "label_cut",                                                                 \

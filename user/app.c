@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
 #include "metric/admission.h"
 #include "probe/goroutines.h"
+#include "retire.h"
 #include "scrape.h"
 #include "util/cleanup.h"
 
@@ -25,12 +28,18 @@ struct app {
 	struct registry *registry;
 	struct target_table targets;
 	struct identities *identities;
+	struct retired *retired;
 	struct metric_admission *admission;
 	uint64_t abandoned; /* events that were open when their process ended */
 	struct http_server *server;
 	int epoll_fd, signal_fd, rescan_fd, clock_fd;
 	bool stop;
 };
+
+/*
+ * The main thread alone writes; it takes the lock where it does, and reads without. Inspecting,
+ * which may take seconds, is done outside of it.
+ */
 
 /* ---- targets ---- */
 
@@ -40,51 +49,63 @@ static void forget_target(struct app *app, pid_t pid)
 
 	if (!target)
 		return;
-	log_info("process %d is gone", pid);
+	pthread_mutex_lock(&app->lock);
 	free(target->image);
 	target_remove(&app->targets, pid);
+	pthread_mutex_unlock(&app->lock);
 }
 
-static void keep_target(struct app *app, pid_t pid, uint64_t start_ticks,
-			const struct process_exe *exe, struct image *image,
-			const struct ps_process *process)
+static void note_death(struct app *app, pid_t pid)
 {
-	struct observed *observed = calloc(1, sizeof(*observed));
+	if (target_find(&app->targets, pid))
+		log_info("process %d is gone", pid);
+	forget_target(app, pid);
+}
+
+static int put_target(struct app *app, pid_t pid, uint64_t start_ticks,
+		      const struct finding *finding, const struct observed *found, bool attached)
+{
+	struct observed *observed = malloc(sizeof(*observed));
 	struct target *target;
 
 	if (!observed || target_put(&app->targets, pid, start_ticks, &target) < 0) {
 		free(observed);
-		log_error("no memory for process %d, ignoring", pid);
-		return;
+		return -ENOMEM;
 	}
-	*observed = (struct observed){
-	    .image = image,
-	    .exec_id = process ? process->exec_id : 0,
-	    .exec_known = process != NULL,
-	};
+	*observed = *found;
 	target->image = observed;
-	target->exe = *exe;
+	target->exe = finding->exe;
 	target->seen = true;
-	target->state = registry_image_state(image);
-	log_info("process %d is philotes-%s, %s, binary %s: %s", pid, image->facts.service,
-		 image->facts.go_version, image->binary, target_state_name(target->state));
+	target->state = attached ? registry_image_state(found->image) : TARGET_REFUSED;
+	log_info("process %d is philotes-%s, %s, binary %s: %s", pid, found->image->facts.service,
+		 found->image->facts.go_version, found->image->binary,
+		 target_state_name(target->state));
+	return 0;
 }
 
 /* Looks at a process that is not known yet. `process` is its cookie when an exec event told of it,
  * else NULL. */
 static void consider(struct app *app, pid_t pid, const struct ps_process *process)
 {
+	_cleanup_(finding_done) struct finding finding = {.exe_fd = -1};
+	struct observed observed = {.exec_known = process != NULL};
 	struct process_stat stat;
-	struct process_exe exe;
-	struct image *image;
+	bool attached;
 	int r;
 
+	if (process)
+		observed.exec_id = process->exec_id;
 	r = process_stat_read(pid, &stat);
 	if (r == 0)
-		r = registry_resolve(app->registry, pid, &image, &exe);
-	if (r == 0)
-		keep_target(app, pid, stat.start_ticks, &exe, image, process);
-	else if (r != -ENOENT && r != -ESRCH)
+		r = registry_look(app->registry, pid, &finding);
+	if (r == 0) {
+		pthread_mutex_lock(&app->lock);
+		r = registry_settle(app->registry, pid, &finding, &observed.image, &attached);
+		if (r == 0)
+			r = put_target(app, pid, stat.start_ticks, &finding, &observed, attached);
+		pthread_mutex_unlock(&app->lock);
+	}
+	if (r < 0 && r != -ENOENT && r != -ESRCH)
 		log_debug("cannot look at process %d: %s, ignoring", pid, strerror(-r));
 }
 
@@ -92,24 +113,40 @@ static void on_process_event(void *ctx, const struct ps_process_event *event)
 {
 	struct app *app = ctx;
 	pid_t pid = (pid_t)event->process.tgid;
+	unsigned int abandoned = 0;
 
-	pthread_mutex_lock(&app->lock);
 	if (event->kind == PS_PROCESS_EXIT || target_find(&app->targets, pid))
-		app->abandoned += goroutines_forget(app->shared, event);
-	forget_target(app, pid);
-	if (event->kind == PS_PROCESS_EXEC)
-		consider(app, pid, &event->process);
+		abandoned = goroutines_forget(app->shared, event);
+	pthread_mutex_lock(&app->lock);
+	app->abandoned += abandoned;
 	pthread_mutex_unlock(&app->lock);
+	if (event->kind == PS_PROCESS_EXIT) {
+		note_death(app, pid);
+		return;
+	}
+	forget_target(app, pid);
+	consider(app, pid, &event->process);
+}
+
+/* Still the same process with the same executable: its exec event may have been lost. */
+static bool is_unchanged(const struct target *target)
+{
+	_cleanup_close_ int exe_fd = -1;
+	struct process_stat stat;
+	struct process_exe exe;
+
+	return process_stat_read(target->pid, &stat) == 0 &&
+	       stat.start_ticks == target->start_ticks &&
+	       process_exe_open(target->pid, &exe_fd, &exe) == 0 &&
+	       exe.device == target->exe.device && exe.inode == target->exe.inode;
 }
 
 static int rescan_visit(void *ctx, pid_t pid)
 {
 	struct app *app = ctx;
 	struct target *target = target_find(&app->targets, pid);
-	struct process_stat stat;
 
-	if (target && process_stat_read(pid, &stat) == 0 &&
-	    stat.start_ticks == target->start_ticks) {
+	if (target && is_unchanged(target)) {
 		target->seen = true;
 		return 0;
 	}
@@ -120,14 +157,48 @@ static int rescan_visit(void *ctx, pid_t pid)
 
 static void rescan(struct app *app)
 {
-	pthread_mutex_lock(&app->lock);
+	int r;
+
 	for (size_t i = 0; i < app->targets.n; i++)
 		app->targets.targets[i].seen = false;
-	if (process_for_each(rescan_visit, app) < 0)
-		log_warn("cannot read /proc, ignoring");
-	for (size_t i = app->targets.n; i-- > 0;)
+	r = process_for_each(rescan_visit, app);
+	if (r < 0)
+		log_warn("cannot read /proc: %s, ignoring", strerror(-r));
+	for (size_t i = app->targets.n; r == 0 && i-- > 0;)
 		if (!app->targets.targets[i].seen)
-			forget_target(app, app->targets.targets[i].pid);
+			note_death(app, app->targets.targets[i].pid);
+}
+
+static struct scrape_source scrape_source_of(struct app *app)
+{
+	return (struct scrape_source){
+	    .options = app->options,
+	    .shared = app->shared,
+	    .registry = app->registry,
+	    .targets = &app->targets,
+	    .identities = app->identities,
+	    .admission = app->admission,
+	    .retired = app->retired,
+	};
+}
+
+/* Folds the numbers of processes that have ended and forgets identities that stay away. */
+static void retire(struct app *app)
+{
+	struct scrape_source source = scrape_source_of(app);
+	int r;
+
+	pthread_mutex_lock(&app->lock);
+	r = retire_ended(&source, &app->abandoned);
+	pthread_mutex_unlock(&app->lock);
+	if (r < 0)
+		log_warn("cannot retire ended processes: %s, ignoring", strerror(-r));
+}
+
+static void on_change(struct app *app)
+{
+	pthread_mutex_lock(&app->lock);
+	registry_on_change(app->registry);
 	pthread_mutex_unlock(&app->lock);
 }
 
@@ -136,20 +207,15 @@ static void rescan(struct app *app)
 static int render(void *ctx, char **ret_text, size_t *ret_len)
 {
 	struct app *app = ctx;
-	struct scrape_source source = {
-	    .options = app->options,
-	    .shared = app->shared,
-	    .registry = app->registry,
-	    .targets = &app->targets,
-	    .identities = app->identities,
-	    .admission = app->admission,
-	    .abandoned = app->abandoned,
-	};
+	struct scrape_source source = scrape_source_of(app);
 	int r;
 
 	pthread_mutex_lock(&app->lock);
+	source.abandoned = app->abandoned;
 	r = scrape_render(&source, ret_text, ret_len);
 	pthread_mutex_unlock(&app->lock);
+	if (r < 0)
+		log_warn("cannot make the metrics page: %s, ignoring", strerror(-r));
 	return r;
 }
 
@@ -173,13 +239,14 @@ static void on_rescan(struct app *app)
 	if (read(app->rescan_fd, &expirations, sizeof(expirations)) > 0) {
 		probe_shared_sync_clock(app->shared);
 		rescan(app);
+		retire(app);
 	}
 }
 
 /* A timer far ahead that the kernel cancels when the wall clock is set. */
 static int arm_clock(const struct app *app)
 {
-	struct itimerspec far = {.it_value.tv_sec = INT32_MAX};
+	struct itimerspec far = {.it_value.tv_sec = INT64_MAX / 1000000000LL - 1};
 
 	return timerfd_settime(app->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far,
 			       NULL) < 0
@@ -193,8 +260,9 @@ static void on_clock_set(struct app *app)
 
 	if (read(app->clock_fd, &expirations, sizeof(expirations)) < 0 && errno == ECANCELED)
 		log_info("the wall clock was set");
-	probe_shared_sync_clock(app->shared);
-	arm_clock(app);
+	/* Armed first: a step between the two is told again. */
+	if (arm_clock(app) < 0 || probe_shared_sync_clock(app->shared) < 0)
+		log_warn("cannot follow the wall clock, ignoring");
 }
 
 typedef void (*app_handler)(struct app *app);
@@ -234,6 +302,7 @@ static int watch_all(struct app *app)
 	} sources[] = {
 	    {app->signal_fd, on_signal},
 	    {probe_shared_event_fd(app->shared), on_events},
+	    {registry_change_fd(app->registry), on_change},
 	    {app->rescan_fd, on_rescan},
 	    {app->clock_fd, on_clock_set},
 	};
@@ -266,6 +335,20 @@ static int loop(struct app *app)
 
 /* ---- start and end ---- */
 
+/* Number of the initial pid namespace (PROC_PID_INIT_INO): processes have the numbers that BPF sees
+ * there. */
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFCU
+
+static int check_namespace(void)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == INITIAL_PID_NAMESPACE)
+		return 0;
+	log_error("not in the host's pid namespace: run the container with hostPID (--pid=host)");
+	return -EOPNOTSUPP;
+}
+
 static int check_kernel(struct kernel_features *ret_features)
 {
 	int r = kernel_features_probe(ret_features);
@@ -273,7 +356,7 @@ static int check_kernel(struct kernel_features *ret_features)
 	if (r == -EPERM || r == -EACCES) {
 		log_error(
 		    "not allowed to load BPF programs: run philoscope as root, or with CAP_BPF, "
-		    "CAP_PERFMON and CAP_SYS_PTRACE");
+		    "CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
 		return r;
 	}
 	if (r < 0) {
@@ -316,7 +399,9 @@ static int start(struct app *app)
 	struct kernel_features features;
 	int r;
 
-	r = check_kernel(&features);
+	r = check_namespace();
+	if (r == 0)
+		r = check_kernel(&features);
 	if (r < 0)
 		return r;
 	r = open_fds(app);
@@ -331,6 +416,8 @@ static int start(struct app *app)
 	if (r == 0)
 		r = identities_new(probe_shared_map_fd(app->shared, "process_cgroups"),
 				   &app->identities);
+	if (r == 0)
+		r = retired_new(&app->retired);
 	if (r == 0)
 		r = watch_all(app);
 	if (r < 0) {
@@ -352,6 +439,7 @@ static void finish(struct app *app)
 {
 	http_server_free(app->server);
 	metric_admission_free(app->admission);
+	retired_free(app->retired);
 	identities_free(app->identities);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
@@ -365,6 +453,18 @@ static void finish(struct app *app)
 	pthread_mutex_destroy(&app->lock);
 }
 
+/* An image takes some 30 descriptors; the usual soft limit would do for 30 images. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_debug("cannot raise the limit of open files: %s, ignoring", strerror(errno));
+}
+
 int app_run(const struct options *options)
 {
 	struct app app = {
@@ -376,6 +476,7 @@ int app_run(const struct options *options)
 	};
 	int r;
 
+	raise_descriptor_limit();
 	pthread_mutex_init(&app.lock, NULL);
 	r = start(&app);
 	if (r == 0)

@@ -33,7 +33,9 @@ static const char *set_listen_address(struct options *options, const char *value
 static const char *set_telemetry_path(struct options *options, const char *value)
 {
 	options->telemetry_path = value;
-	return value[0] == '/' && value[1] ? NULL : "must begin with / and not be / itself";
+	return value[1] && http_path_is_plain(value)
+		   ? NULL
+		   : "must be /NAME, of letters, digits and /-_.~";
 }
 
 static const char *set_identity_pid(struct options *options, const char *value)
@@ -41,6 +43,30 @@ static const char *set_identity_pid(struct options *options, const char *value)
 	(void)value;
 	options->identity_pid = true;
 	return NULL;
+}
+
+/* Go's way of writing durations, one unit: 90s, 15m, 24h. */
+static const char *set_identity_ttl(struct options *options, const char *value)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+	size_t len = strlen(value);
+	char digits[16];
+	uint64_t number;
+
+	for (size_t i = 0; i < ARRAY_LEN(units) && len > 1 && len < sizeof(digits); i++) {
+		if (value[len - 1] != units[i].unit)
+			continue;
+		memcpy(digits, value, len - 1);
+		digits[len - 1] = '\0';
+		if (number_parse_u64(digits, 1, 1000000, &number) < 0)
+			break;
+		options->identity_ttl_ns = number * units[i].seconds * 1000000000ULL;
+		return NULL;
+	}
+	return "must be a number from 1 to 1000000 and a unit: s, m or h";
 }
 
 /* Prometheus metric names: [a-zA-Z_:][a-zA-Z0-9_:]*; colons are for recording rules. */
@@ -88,6 +114,8 @@ static const struct option_row rows[] = {
     {"web.telemetry-path", "PATH", "path of the metrics (default /metrics)", set_telemetry_path},
     {"identity.pid", NULL, "give every series of a target its process id as label pid",
      set_identity_pid},
+    {"identity.ttl", "DURATION", "keep counters so long after the last process (default 15m)",
+     set_identity_ttl},
     {"metrics.namespace", "NAME", "first word of the targets' metrics (default philotes)",
      set_namespace},
     {"metrics.max-series", "N",
@@ -147,6 +175,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 	struct options options = {
 	    .listen_address = ":10414",
 	    .telemetry_path = "/metrics",
+	    .identity_ttl_ns = 15 * 60 * 1000000000ULL,
 	    .metrics = {.namespace_name = "philotes", .max_series = 2000},
 	    .log_level = LOG_LEVEL_INFO,
 	};

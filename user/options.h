@@ -14,6 +14,7 @@ struct options {
 	const char *listen_address;
 	const char *telemetry_path;
 	bool identity_pid;
+	uint64_t identity_ttl_ns;
 	struct metric_options metrics;
 	struct plan_options plan;
 	enum log_level log_level;

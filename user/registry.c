@@ -2,33 +2,23 @@
 #include "registry.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/inotify.h>
 
 #include "plan/confine.h"
 #include "plan/facts_check.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/*
- * Executables looked at: a host runs some hundreds. When the table is full the oldest entry goes,
- * which costs no more than another look: an attached inode is known again by its breakpoints.
- */
-#define MAX_INODES 4096
-
-struct inode {
-	struct process_exe exe;
-	struct image *image; /* NULL = not Philotes */
-};
-
 struct registry {
 	struct probe_shared *shared;
 	struct plan_options options;
 	struct image **images; /* owned, and what they point to */
 	size_t nimages;
-	struct inode inodes[MAX_INODES];
-	size_t ninodes, oldest;
+	struct inodes *inodes;
+	int inotify_fd;
 };
 
 static void image_free(struct image *image)
@@ -36,22 +26,38 @@ static void image_free(struct image *image)
 	if (!image)
 		return;
 	probe_image_free(image->probe);
+	static_texts_done(&image->texts);
 	close_p(&image->exe_fd);
 	free(image);
 }
 
 DEFINE_CLEANUP(struct image *, image_free)
 
+void finding_done(struct finding *finding)
+{
+	close_p(&finding->exe_fd);
+	finding->exe_fd = -1;
+}
+
+DEFINE_CLEANUP(struct registry *, registry_free)
+
 int registry_new(struct probe_shared *shared, const struct plan_options *options,
 		 struct registry **ret_registry)
 {
-	struct registry *registry = calloc(1, sizeof(*registry));
+	_cleanup_(registry_free_p) struct registry *registry = calloc(1, sizeof(*registry));
+	int r;
 
 	if (!registry)
 		return -ENOMEM;
 	registry->shared = shared;
 	registry->options = *options;
-	*ret_registry = registry;
+	registry->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (registry->inotify_fd < 0)
+		return -errno;
+	r = inodes_new(&registry->inodes);
+	if (r < 0)
+		return r;
+	*ret_registry = TAKE_PTR(registry);
 	return 0;
 }
 
@@ -62,35 +68,9 @@ void registry_free(struct registry *registry)
 	for (size_t i = 0; i < registry->nimages; i++)
 		image_free(registry->images[i]);
 	free(registry->images);
+	inodes_free(registry->inodes);
+	close_p(&registry->inotify_fd);
 	free(registry);
-}
-
-static bool same_exe(const struct process_exe *a, const struct process_exe *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->mtime_ns == b->mtime_ns;
-}
-
-static struct inode *find_inode(struct registry *registry, const struct process_exe *exe)
-{
-	for (size_t i = 0; i < registry->ninodes; i++)
-		if (same_exe(&registry->inodes[i].exe, exe))
-			return &registry->inodes[i];
-	return NULL;
-}
-
-static void remember_inode(struct registry *registry, const struct process_exe *exe,
-			   struct image *image)
-{
-	size_t place = registry->ninodes;
-
-	if (place < MAX_INODES) {
-		registry->ninodes++;
-	} else {
-		place = registry->oldest;
-		registry->oldest = (place + 1) % MAX_INODES;
-	}
-	registry->inodes[place] = (struct inode){.exe = *exe, .image = image};
 }
 
 /* What the plan wanted and the kernel did not give. */
@@ -161,21 +141,6 @@ static int add_image(struct registry *registry, const struct facts *facts, const
 	return 0;
 }
 
-/* The same file under another device number, as far as stat can tell: the real inode gives all its
- * mounts one time. */
-static bool may_be_attached(const struct registry *registry, const struct image *image,
-			    const struct process_exe *exe)
-{
-	for (size_t i = 0; i < registry->ninodes; i++) {
-		const struct inode *inode = &registry->inodes[i];
-
-		if (inode->image == image && inode->exe.size == exe->size &&
-		    inode->exe.mtime_ns == exe->mtime_ns)
-			return true;
-	}
-	return false;
-}
-
 /*
  * 1 when the process runs an inode that is attached already under another device number, 0 when
  * not, or -errno. Its breakpoints alone prove nothing: they may be another observer's.
@@ -187,7 +152,7 @@ static int is_covered(const struct registry *registry, const struct image *image
 	uint64_t bias;
 	int r;
 
-	if (!may_be_attached(registry, image, exe))
+	if (!inodes_may_be_attached(registry->inodes, image, exe))
 		return 0;
 	while (site->reason != PLAN_REASON_NONE) /* a loaded image has at least one */
 		site++;
@@ -195,34 +160,59 @@ static int is_covered(const struct registry *registry, const struct image *image
 	return r < 0 ? r : probe_image_covers(image->probe, pid, bias);
 }
 
-/* Attaches the inode behind exe_fd to the image, unless it is attached already under another device
- * number. */
-static void attach_inode(const struct registry *registry, struct image *image, pid_t pid,
-			 int exe_fd, const struct process_exe *exe)
+/* The first inode of an image could not be attached: nothing of it is. */
+static void give_up(struct image *image)
 {
-	int r;
-
-	if (!image->probe)
-		return;
-	r = is_covered(registry, image, pid, exe);
-	if (r > 0)
-		return;
-	if (r < 0)
-		log_debug("cannot look into process %d: %s, ignoring", pid, strerror(-r));
-	r = facts_match_file(&image->facts, exe_fd);
-	if (r == 0)
-		r = probe_image_attach(image->probe, exe_fd);
-	if (r == 0)
-		return;
-	log_error(
-	    "cannot attach to the executable of process %d: %s; --log.level=debug shows what the "
-	    "kernel said, ignoring",
-	    pid, strerror(-r));
-	if (probe_image_inodes(image->probe) > 0)
-		return; /* other inodes of this image go on */
 	probe_image_free(image->probe);
 	image->probe = NULL;
 	fail_plan(&image->plan, PLAN_REASON_ATTACH_FAILED);
+}
+
+/* A write to the file must take its probes away. Without a watch that is missed, and said. */
+static int watch_file(const struct registry *registry, int exe_fd)
+{
+	char path[32];
+	int watch;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe_fd);
+	watch = inotify_add_watch(registry->inotify_fd, path, IN_MODIFY);
+	if (watch < 0)
+		log_warn(
+		    "cannot watch an executable: %s; stop philoscope before it is overwritten, "
+		    "ignoring",
+		    strerror(errno));
+	return watch;
+}
+
+/*
+ * Attaches the file of a finding to its image, unless its real inode is attached already under
+ * another device number. 0 with inode->error, links and watch set; -errno when it could not be told
+ * whether it is.
+ */
+static int attach_file(const struct registry *registry, pid_t pid, const struct finding *finding,
+		       struct inode *inode)
+{
+	struct image *image = inode->image;
+	int r = is_covered(registry, image, pid, &finding->exe);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	/* Watched first: what is written from here on is told. */
+	inode->watch = watch_file(registry, finding->exe_fd);
+	r = facts_match_file(&image->facts, finding->exe_fd);
+	if (r == 0)
+		r = probe_image_attach(image->probe, finding->exe_fd);
+	if (r >= 0) {
+		inode->links = r;
+		return 0;
+	}
+	log_error("cannot attach to the executable of process %d: %s; --log.level=debug shows what "
+		  "the kernel said, ignoring",
+		  pid, strerror(-r));
+	inode->error = r;
+	if (probe_image_inodes(image->probe) == 0)
+		give_up(image);
+	return 0;
 }
 
 /* True for a Philotes executable, also for one that can't be read further. */
@@ -238,59 +228,89 @@ static bool is_suspect(const struct facts *facts)
 	       facts->refusal <= PLAN_REASON_INSPECTOR_LIED;
 }
 
-static int inspect(struct registry *registry, int exe_fd, struct image **ret_image)
+int registry_look(const struct registry *registry, pid_t pid, struct finding *ret_finding)
 {
-	struct facts facts;
-	struct plan plan;
-	struct image *image;
-	int r;
+	_cleanup_(finding_done) struct finding finding = {.exe_fd = -1};
+	int r = process_exe_open(pid, &finding.exe_fd, &finding.exe);
 
-	r = confine_inspect(exe_fd, NULL, &facts);
 	if (r < 0)
 		return r;
-	if (is_suspect(&facts))
-		strcpy(facts.service, "unknown");
-	if (!is_philotes(&facts))
-		return -ENOENT;
-	plan_make(&facts, &registry->options, &plan);
-	image = find_image(registry, &facts, plan.hash);
-	if (!image) {
-		r = add_image(registry, &facts, &plan, exe_fd, &image);
+	finding.known = inodes_find(registry->inodes, &finding.exe);
+	if (!finding.known) {
+		r = confine_inspect(finding.exe_fd, NULL, &finding.facts);
 		if (r < 0)
 			return r;
+		if (is_suspect(&finding.facts))
+			strcpy(finding.facts.service, "unknown");
 	}
-	*ret_image = image;
+	*ret_finding = finding;
+	finding.exe_fd = -1;
 	return 0;
 }
 
-int registry_resolve(struct registry *registry, pid_t pid, struct image **ret_image,
-		     struct process_exe *ret_exe)
+/* The image of what was found, made if it is a new one. -ENOENT when it is not Philotes. */
+static int find_or_add_image(struct registry *registry, const struct finding *finding,
+			     struct image **ret_image)
 {
-	_cleanup_close_ int exe_fd = -1;
-	struct image *image = NULL;
-	struct process_exe exe;
-	struct inode *known;
-	int r;
+	struct plan plan;
 
-	r = process_exe_open(pid, &exe_fd, &exe);
-	if (r < 0)
-		return r;
-	known = find_inode(registry, &exe);
-	if (known) {
-		image = known->image;
+	if (!is_philotes(&finding->facts))
+		return -ENOENT;
+	plan_make(&finding->facts, &registry->options, &plan);
+	*ret_image = find_image(registry, &finding->facts, plan.hash);
+	if (*ret_image)
+		return 0;
+	return add_image(registry, &finding->facts, &plan, finding->exe_fd, ret_image);
+}
+
+int registry_settle(struct registry *registry, pid_t pid, const struct finding *finding,
+		    struct image **ret_image, bool *ret_attached)
+{
+	struct inode inode = {.exe = finding->exe, .links = -1, .watch = -1};
+	int r = 0;
+
+	if (finding->known) {
+		inode = *finding->known;
 	} else {
-		r = inspect(registry, exe_fd, &image);
+		r = find_or_add_image(registry, finding, &inode.image);
 		if (r < 0 && r != -ENOENT)
 			return r;
-		if (image)
-			attach_inode(registry, image, pid, exe_fd, &exe);
-		remember_inode(registry, &exe, image);
+		r = inode.image && inode.image->probe ? attach_file(registry, pid, finding, &inode)
+						      : 0;
+		if (r == 0)
+			r = inodes_add(registry->inodes, &inode);
+		if (r < 0)
+			return r;
 	}
-	if (!image)
+	if (!inode.image)
 		return -ENOENT;
-	*ret_image = image;
-	*ret_exe = exe;
+	*ret_image = inode.image;
+	*ret_attached = inode.error == 0;
 	return 0;
+}
+
+int registry_change_fd(const struct registry *registry)
+{
+	return registry->inotify_fd;
+}
+
+void registry_on_change(struct registry *registry)
+{
+	struct inotify_event event;
+	struct inode inode;
+
+	/* Watches are on files, so no name follows an event. */
+	while (read(registry->inotify_fd, &event, sizeof(event)) == (ssize_t)sizeof(event)) {
+		if (!(event.mask & IN_MODIFY) ||
+		    inodes_take(registry->inodes, event.wd, &inode) < 0)
+			continue;
+		inotify_rm_watch(registry->inotify_fd, event.wd);
+		if (inode.links < 0 || !inode.image->probe)
+			continue;
+		probe_image_detach(inode.image->probe, inode.links);
+		log_info("an executable of binary %s was written to: its probes are gone",
+			 inode.image->binary);
+	}
 }
 
 enum target_state registry_image_state(const struct image *image)

@@ -7,8 +7,10 @@
 #ifndef REGISTRY_H
 #define REGISTRY_H
 
+#include "inodes.h"
 #include "plan/plan.h"
 #include "probe/image.h"
+#include "static_text.h"
 #include "target/target.h"
 
 /* One distinct Philotes executable. */
@@ -17,6 +19,7 @@ struct image {
 	struct facts facts;
 	struct plan plan; /* a site or metric that failed to attach has the failure as its reason */
 	struct probe_image *probe; /* owned; NULL when nothing is attached */
+	struct static_texts texts; /* read from it so far */
 	int exe_fd;                /* owned: to read static strings */
 	char binary[13];           /* first 12 hex digits of the build id */
 };
@@ -29,13 +32,35 @@ int registry_new(struct probe_shared *shared, const struct plan_options *options
 /* Detaches everything. NULL is fine. */
 void registry_free(struct registry *registry);
 
+/* What was seen of a process's executable. */
+struct finding {
+	int exe_fd; /* owned; -1 = none */
+	struct process_exe exe;
+	const struct inode *known; /* it was looked at before; else facts are set */
+	struct facts facts;
+};
+void finding_done(struct finding *finding);
+
 /*
- * What the executable of pid is, attaching to it if need be. 0 with the image (owned by the
- * registry, valid as long as it) and the executable's identity; -ENOENT when it is not Philotes;
- * -ESRCH when the process is gone; another -errno.
+ * Looks at the executable of pid; changes nothing that a scrape reads, and may take seconds. 0 with
+ * an owned finding; -ESRCH when the process is gone; another -errno.
  */
-int registry_resolve(struct registry *registry, pid_t pid, struct image **ret_image,
-		     struct process_exe *ret_exe);
+int registry_look(const struct registry *registry, pid_t pid, struct finding *ret_finding);
+/*
+ * Settles what was seen, attaching if need be: scrapes have to wait meanwhile. 0 with the image
+ * (owned by the registry, valid as long as it) and whether this very file is attached
+ * (*ret_attached); -ENOENT when it is not Philotes; -ESRCH when the process went; another -errno:
+ * ask again later.
+ */
+int registry_settle(struct registry *registry, pid_t pid, const struct finding *finding,
+		    struct image **ret_image, bool *ret_attached);
+/*
+ * An fd that polls readable when an attached executable was written to: its probes must go at once,
+ * for they stand where other code may be now. Owned by the registry.
+ */
+int registry_change_fd(const struct registry *registry);
+/* Takes those probes away. */
+void registry_on_change(struct registry *registry);
 
 /* How a target of this image stands: attached (all metrics), partial, or refused (none). */
 enum target_state registry_image_state(const struct image *image);

@@ -46,24 +46,14 @@ static void page_done(struct page *page)
 static int static_text(void *ctx, uint32_t number, uint64_t va, size_t len, char *ret_text)
 {
 	const struct scrape_source *source = ctx;
-	const struct image *image = registry_image(source->registry, number);
-	uint64_t start, offset;
-	ssize_t n;
+	struct image *image = registry_image(source->registry, number);
 
-	if (!image)
-		return -ENOENT;
-	start = image->facts.rodata_segment.va;
-	if (va < start || va - start > image->facts.rodata_segment.size ||
-	    len > image->facts.rodata_segment.size - (va - start))
-		return -ERANGE;
-	offset = image->facts.rodata_segment.file_offset + (va - start);
-	n = pread(image->exe_fd, ret_text, len, (off_t)offset);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EIO;
+	return image ? static_texts_get(&image->texts, &image->facts, image->exe_fd, va, len,
+					ret_text)
+		     : -ENOENT;
 }
 
-static int take_snapshot(const struct scrape_source *source, struct page *page)
+int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_snapshot)
 {
 	struct probe_shared *shared = source->shared;
 	const struct snapshot_counted counted[] = {
@@ -83,15 +73,24 @@ static int take_snapshot(const struct scrape_source *source, struct page *page)
 	    .static_text = static_text,
 	    .ctx = (void *)source,
 	};
+
+	return snapshot_take(&maps, ret_snapshot);
+}
+
+/* The snapshot of a page: with the totals of processes that are gone, and the drops that user space
+ * counts. */
+static int take_snapshot(const struct scrape_source *source, struct page *page)
+{
 	struct image *const *images;
 	size_t n;
-	int r;
+	int r = scrape_snapshot(source, &page->snapshot);
 
-	r = snapshot_take(&maps, &page->snapshot);
+	if (r == 0)
+		r = retired_show(source->retired, page->snapshot);
 	if (r < 0)
 		return r;
 	page->snapshot->drops[PS_DROP_SPAN_ABANDONED] += source->abandoned;
-	page->snapshot->drops[PS_DROP_RECURSION] += probe_shared_recursions(shared);
+	page->snapshot->drops[PS_DROP_RECURSION] += probe_shared_recursions(source->shared);
 	n = registry_images(source->registry, &images);
 	for (size_t i = 0; i < n; i++)
 		if (images[i]->probe)
@@ -146,53 +145,79 @@ static bool is_alive(const struct scrape_source *source, const struct snapshot *
 	       (observed->exec_known ? observed->exec_id : newest_exec(snapshot, process));
 }
 
+bool scrape_has_ended(const struct snapshot *snapshot, const struct ps_process *process)
+{
+	struct process_stat stat;
+	int r = process_stat_read((pid_t)process->tgid, &stat);
+
+	if (r < 0)
+		return r == -ESRCH;
+	return stat.start_ticks != start_ticks(process) ||
+	       newest_exec(snapshot, process) != process->exec_id;
+}
+
 /* A text, or NULL for none. */
 static const char *known(const char *text)
 {
 	return text[0] ? text : NULL;
 }
 
-static struct metric_identity make_identity(const struct scrape_source *source,
-					    const struct image *image,
-					    const struct identity *identity, uint32_t tgid)
+static struct metric_identity make_identity(const char *service, const struct identity *identity,
+					    uint32_t pid)
 {
 	return (struct metric_identity){
-	    .service = image->facts.service,
+	    .service = service,
 	    .namespace_name = known(identity->namespace_name),
 	    .pod = known(identity->pod),
 	    .container = known(identity->container),
 	    .container_id = known(identity->container_id),
-	    .pid = source->options->identity_pid ? tgid : 0,
+	    .pid = pid,
 	};
+}
+
+static void add_process(struct page *page, const struct ps_process *process, bool alive,
+			struct metric_identity identity)
+{
+	size_t index = page->input.nprocesses++;
+
+	page->identities[index] = identity;
+	page->processes[index] = (struct metric_process){
+	    .process = *process,
+	    .identity = (uint32_t)index,
+	    .alive = alive,
+	};
+	page->input.nidentities = page->input.nprocesses;
 }
 
 /* Equal identities may be there several times: the metric stage makes them one. */
 static int name_processes(const struct scrape_source *source, struct page *page)
 {
 	const struct snapshot *snapshot = page->snapshot;
-	size_t n = snapshot->nprocesses;
+	size_t n = snapshot->nprocesses + retired_identities(source->retired);
 
 	page->processes = calloc(n + 1, sizeof(*page->processes));
 	page->identities = calloc(n + 1, sizeof(*page->identities));
 	if (!page->processes || !page->identities)
 		return -ENOMEM;
 	identities_keep(source->identities, snapshot);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
 		const struct snapshot_process *process = &snapshot->processes[i];
 		const struct image *image = registry_image(source->registry, process->info.image);
 		const struct identity *identity = identities_of(source->identities, process);
-		size_t index = page->input.nprocesses;
 
-		if (!image || !identity)
-			continue;
-		page->identities[index] =
-		    make_identity(source, image, identity, process->process.tgid);
-		page->processes[index] = (struct metric_process){
-		    .process = process->process,
-		    .identity = (uint32_t)index,
-		    .alive = is_alive(source, snapshot, &process->process),
-		};
-		page->input.nidentities = page->input.nprocesses = index + 1;
+		if (image && identity)
+			add_process(page, &process->process,
+				    is_alive(source, snapshot, &process->process),
+				    make_identity(
+					image->facts.service, identity,
+					source->options->identity_pid ? process->process.tgid : 0));
+	}
+	for (size_t i = 0; i < retired_identities(source->retired); i++) {
+		const struct retired_identity *gone = retired_identity(source->retired, i);
+
+		if (gone)
+			add_process(page, &(struct ps_process){.exec_id = (uint32_t)i}, false,
+				    make_identity(gone->texts.service, &gone->texts, gone->pid));
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "identities.h"
 #include "options.h"
 #include "registry.h"
+#include "snapshot/retired.h"
 
 /* What a target's entry carries besides its place in the table (struct target.image). */
 struct observed {
@@ -21,8 +22,17 @@ struct scrape_source {
 	struct target_table *targets; /* struct target.image is a struct observed */
 	struct identities *identities;
 	struct metric_admission *admission;
+	struct retired *retired;
 	uint64_t abandoned; /* events that were open when their process ended */
 };
+
+/* Takes a snapshot of the kernel's numbers. 0 with an owned snapshot, or -errno. */
+int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_snapshot);
+/*
+ * Whether a process has ended, or runs another program now, so that its records move no more. In
+ * doubt it has not.
+ */
+bool scrape_has_ended(const struct snapshot *snapshot, const struct ps_process *process);
 
 /* The metrics page. 0 with an owned text, or -errno. The caller keeps the sources still meanwhile.
  */

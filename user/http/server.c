@@ -157,7 +157,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 
 /* The path is compared with what libmicrohttpd decoded, and stands in a page: plain characters
  * only. */
-static bool path_is_plain(const char *path)
+bool http_path_is_plain(const char *path)
 {
 	return path[0] == '/' && path[strspn(path, "abcdefghijklmnopqrstuvwxyz"
 						   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -224,7 +224,7 @@ int http_server_new(const struct http_options *options, struct http_server **ret
 
 	if (r < 0)
 		return r;
-	if (!path_is_plain(options->telemetry_path))
+	if (!http_path_is_plain(options->telemetry_path))
 		return -EINVAL;
 	server = calloc(1, sizeof(*server));
 	if (!server)

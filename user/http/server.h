@@ -7,6 +7,7 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/cleanup.h"
@@ -27,6 +28,8 @@ struct http_options {
 	void *ctx;
 };
 
+/* True for a path that can be served: it begins with / and has plain characters only. */
+bool http_path_is_plain(const char *path);
 /*
  * Starts serving; options are copied. 0 with an owned *ret_server; -EINVAL malformed address or
  * path, or a host that does not exist; -EADDRINUSE; -EADDRNOTAVAIL; -EACCES; another -errno. The

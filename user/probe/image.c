@@ -27,8 +27,8 @@ struct probe_image {
 	uint64_t site_va[PS_SITE_MAX];
 	uint8_t site_byte[PS_SITE_MAX];
 	unsigned int nsites;
-	struct attach_links *links; /* owned array, one per inode */
-	unsigned int ninodes;
+	struct attach_links *links; /* owned array; detached ones are empty */
+	unsigned int nlinks, ninodes;
 	bool live; /* dispatch is filled */
 };
 
@@ -64,7 +64,7 @@ void probe_image_free(struct probe_image *image)
 		return;
 	if (image->live)
 		image_silence(image);
-	for (unsigned int i = 0; i < image->ninodes; i++)
+	for (unsigned int i = 0; i < image->nlinks; i++)
 		attach_links_done(&image->links[i]);
 	free(image->links);
 	stub_bpf__destroy(image->stub);
@@ -184,7 +184,7 @@ int probe_image_attach(struct probe_image *image, int exe_fd)
 	char path[32];
 	int r;
 
-	grown = realloc(image->links, (image->ninodes + 1) * sizeof(*grown));
+	grown = realloc(image->links, (image->nlinks + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	image->links = grown;
@@ -198,8 +198,15 @@ int probe_image_attach(struct probe_image *image, int exe_fd)
 		attach_links_done(&links);
 		return r;
 	}
-	image->links[image->ninodes++] = links;
-	return 0;
+	image->links[image->nlinks] = links;
+	image->ninodes++;
+	return (int)image->nlinks++;
+}
+
+void probe_image_detach(struct probe_image *image, int number)
+{
+	attach_links_done(&image->links[number]);
+	image->ninodes--;
 }
 
 int probe_image_covers(const struct probe_image *image, pid_t pid, uint64_t bias)

@@ -23,9 +23,11 @@ void probe_image_free(struct probe_image *image);
 
 /*
  * Attaches to the file that exe_fd is open on. All or nothing. The image counts from the moment the
- * first inode's last link is made. 0 or -errno.
+ * first inode's last link is made. The number of these links (>= 0), or -errno.
  */
 int probe_image_attach(struct probe_image *image, int exe_fd);
+/* Takes the links with this number away. */
+void probe_image_detach(struct probe_image *image, int number);
 /*
  * Whether all planned sites of a live process already hold a breakpoint where the file has another
  * byte: its real inode is attached already, under another device number. 1, 0, or -errno when the

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes that are being observed, and those that were looked at and are none of ours. Fed by
- * exec and exit events and by a slow rescan; knows nothing of executables' contents: the caller
- * decides what a new one is.
+ * The Philotes processes that run. Fed by exec and exit events and by a slow rescan; knows nothing
+ * of executables' contents: the caller decides what a new one is.
  */
 #ifndef TARGET_TARGET_H
 #define TARGET_TARGET_H

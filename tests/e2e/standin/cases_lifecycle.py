@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import shutil
 import signal
 import sys
 
@@ -356,3 +357,48 @@ def case_workers_that_die_do_not_stop_the_others(_):
             assert not of(observer.scrape(), STATE, worker.pid)
         stays.run(events=50)
         compare.counters(observer, stays)
+
+
+def case_ended_processes_leave_totals_and_no_records(_):
+    """Restarts add up under one identity and leave nothing in the kernel; the totals go with --identity.ttl."""
+    runs = 4
+    with Observer(identity_pid=False) as keeper, Observer("--identity.ttl=1s", identity_pid=False) as forgetter:
+        source = f"postgres-retired-{keeper.pid}"
+        labels = {"source": source, "table": "public.orders", "operation": "INSERT"}
+        for _ in range(runs):
+            with Worker() as worker:
+                keeper.sees(worker.pid)
+                forgetter.sees(worker.pid)
+                worker.run(sources=[source], events=25)
+                worker.stop()
+
+        def records(observer):
+            return observer.scrape().one("philoscope_map_entries", map="processes")
+
+        until(lambda: records(keeper) == 0 and records(forgetter) == 0, "the end of all records")
+        scrape = keeper.scrape()
+        assert scrape.one(compare.EVENTS, **labels) == 25 * runs
+        assert scrape.one(f"{compare.DURATION}_count", source=source) == 25 * runs
+        assert not scrape.select(STATE, source=source), "a gauge of processes that are gone"
+        assert scrape.one("philoscope_map_entries", map="tables") == 0
+        with Worker() as worker:
+            keeper.sees(worker.pid)
+            worker.run(sources=[source], events=25)
+            assert keeper.scrape().one(compare.EVENTS, **labels) == 25 * (runs + 1)
+        until(lambda: not forgetter.scrape().select(compare.EVENTS, source=source), "the end of the identity")
+
+
+def case_an_executable_that_is_overwritten_loses_its_probes(folder):
+    """Breakpoints of one build in another's code would break it: `cp` over a stopped worker's file."""
+    path = folder / "philotes-worker"
+    with Observer() as observer:
+        for writes, version in enumerate(("1.25", "1.26", "1.25")):
+            shutil.copyfile(fixture(f"worker-{version}"), path)
+            path.chmod(0o755)
+            until(lambda n=writes: sum("was written to" in line for line in list(observer.log)) >= n,
+                  "the loss of the probes")
+            with Worker(str(path)) as worker:
+                observer.sees(worker.pid)
+                worker.run(tables=["public.orders", "public.items"], events=100)
+                compare.counters(observer, worker)
+                assert worker.stop()[0] == 0

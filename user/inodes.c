@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inodes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A host runs some hundreds of distinct executables. */
+#define MAX_INODES 4096
+
+struct inodes {
+	size_t n;
+	struct inode inodes[MAX_INODES]; /* oldest first */
+};
+
+int inodes_new(struct inodes **ret_inodes)
+{
+	struct inodes *inodes = calloc(1, sizeof(*inodes));
+
+	if (!inodes)
+		return -ENOMEM;
+	*ret_inodes = inodes;
+	return 0;
+}
+
+void inodes_free(struct inodes *inodes)
+{
+	free(inodes);
+}
+
+static bool same_file(const struct process_exe *a, const struct process_exe *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+static bool same_state(const struct process_exe *a, const struct process_exe *b)
+{
+	return a->size == b->size && a->mtime_ns == b->mtime_ns;
+}
+
+const struct inode *inodes_find(const struct inodes *inodes, const struct process_exe *exe)
+{
+	for (size_t i = 0; i < inodes->n; i++) {
+		const struct process_exe *known = &inodes->inodes[i].exe;
+
+		if (same_file(known, exe) && same_state(known, exe))
+			return &inodes->inodes[i];
+	}
+	return NULL;
+}
+
+bool inodes_may_be_attached(const struct inodes *inodes, const struct image *image,
+			    const struct process_exe *exe)
+{
+	for (size_t i = 0; i < inodes->n; i++) {
+		const struct inode *known = &inodes->inodes[i];
+
+		if (known->image == image && !known->error &&
+		    (same_file(&known->exe, exe) || same_state(&known->exe, exe)))
+			return true;
+	}
+	return false;
+}
+
+static void remove_at(struct inodes *inodes, size_t i)
+{
+	inodes->n--;
+	memmove(&inodes->inodes[i], &inodes->inodes[i + 1],
+		(inodes->n - i) * sizeof(inodes->inodes[0]));
+}
+
+int inodes_add(struct inodes *inodes, const struct inode *inode)
+{
+	size_t i = 0;
+
+	if (inodes->n == MAX_INODES) {
+		while (i < MAX_INODES && inodes->inodes[i].image)
+			i++;
+		if (i == MAX_INODES)
+			return -ENOSPC;
+		remove_at(inodes, i);
+	}
+	inodes->inodes[inodes->n++] = *inode;
+	return 0;
+}
+
+int inodes_take(struct inodes *inodes, int watch, struct inode *ret_inode)
+{
+	for (size_t i = 0; i < inodes->n; i++) {
+		if (inodes->inodes[i].watch != watch)
+			continue;
+		*ret_inode = inodes->inodes[i];
+		remove_at(inodes, i);
+		return 0;
+	}
+	return -ENOENT;
+}
