@@ -84,8 +84,7 @@ static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 	struct go_frame frame;
 	__u64 pipeline;
 
-	go_frame(ctx, PS_SITE_CDC_STATE, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_STATE, &frame);
 	if (!slot)
 		return;
 	if (!go_read_word(GO_CLOSURE(ctx) + 8, &pipeline)) {
@@ -130,8 +129,7 @@ static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	go_frame(ctx, PS_SITE_CDC_CHECKPOINT, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_CHECKPOINT, &frame);
 	if (slot)
 		cdc_adopt_pipeline_state(slot, &frame, GO_ARG0(ctx));
 }
@@ -158,8 +156,7 @@ static __always_inline void cdc_check_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	go_frame(ctx, PS_SITE_CDC_CHECK, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_CHECK, &frame);
 	if (slot && go_read_word(GO_ARG0(ctx) + layout.controller_state_machine, &machine) &&
 	    cdc_machine_pipeline(&frame, machine, &pipeline))
 		cdc_adopt_state(slot, &frame, pipeline, machine);
@@ -185,8 +182,7 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	go_frame(ctx, PS_SITE_CDC_RUN, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_RUN, &frame);
 	if (!slot)
 		return;
 	cdc_abandon_event(slot);
@@ -302,8 +298,7 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 	struct ps_table *record;
 	struct go_frame frame;
 
-	go_frame(ctx, PS_SITE_CDC_EVENT, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_EVENT, &frame);
 	if (!slot || cdc_read_event(&frame, (__u8 *)event))
 		return;
 	now_ns = bpf_ktime_get_ns();
@@ -325,8 +320,7 @@ static __always_inline void cdc_retry_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct go_frame frame;
 
-	go_frame(ctx, PS_SITE_CDC_RETRY, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_RETRY, &frame);
 	if (slot && slot->event_start_ns)
 		slot->retrying = 1;
 }
@@ -339,8 +333,7 @@ static __always_inline void cdc_event_end_body(const struct pt_regs *ctx)
 	struct go_frame frame;
 	__u64 duration_ns;
 
-	go_frame(ctx, PS_SITE_CDC_EVENT_END, &frame);
-	slot = goroutine_get(&frame);
+	slot = goroutine_here(ctx, PS_SITE_CDC_EVENT_END, &frame);
 	if (!slot)
 		return;
 	/* No open event: we came in the middle of it, or it never got an attempt. */

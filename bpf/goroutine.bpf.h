@@ -65,4 +65,12 @@ static __always_inline struct ps_goroutine *goroutine_get(const struct go_frame 
 	return slot;
 }
 
+/* How every program begins: the frame it was hit in, and the slot. */
+static __always_inline struct ps_goroutine *
+goroutine_here(const struct pt_regs *ctx, enum ps_site_id site, struct go_frame *ret_frame)
+{
+	go_frame(ctx, site, ret_frame);
+	return goroutine_get(ret_frame);
+}
+
 #endif

@@ -199,7 +199,9 @@ static void notify(void *cls, struct MHD_Connection *connection, void **place,
 /* libmicrohttpd's own messages would go to stderr; what matters shows in the answers. */
 static int start(struct http_server *server, int *listen_fd)
 {
-	const unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
+	/* Not epoll: with it, MHD_quiesce_daemon and a worker may both take the listening socket
+	 * out of the worker's set, and the second to do so aborts the program (0.9.75). */
+	const unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC;
 
 	errno = 0;
 	server->daemon = MHD_start_daemon(

@@ -13,12 +13,6 @@
 
 #define OPEN_TRIES 8 /* openat2 says EAGAIN when something was renamed or mounted meanwhile */
 
-static inline void closedir_p(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 int nodefile_root_open(const char *root, int *ret_fd)
 {
 	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -22,12 +22,6 @@
 #define STAT_BYTES      1024 /* 52 numbers and comm: under 1 KiB */
 #define FIELD_START     22   /* starttime */
 
-static inline void closedir_p(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static void proc_path(pid_t pid, const char *name, char ret_path[PROC_PATH_BYTES])
 {
 	snprintf(ret_path, PROC_PATH_BYTES, "/proc/%d/%s", (int)pid, name);

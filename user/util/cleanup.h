@@ -3,6 +3,7 @@
 #ifndef UTIL_CLEANUP_H
 #define UTIL_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,6 +32,12 @@ static inline void fclose_p(FILE **file)
 {
 	if (*file)
 		fclose(*file);
+}
+
+static inline void closedir_p(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
 }
 
 #define _cleanup_free_   _cleanup_(free_p)
