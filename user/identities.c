@@ -4,9 +4,9 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "util/cleanup.h"
+#include "util/monotonic.h"
 
 /* kubelet writes what names a container about when it starts it. */
 #define SETTLE_NS (2 * 1000000000ULL)
@@ -44,14 +44,6 @@ void identities_free(struct identities *identities)
 		free(identities->settled[i]);
 	free(identities->settled);
 	free(identities);
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 }
 
 /* The kernel's ring of names as a list, innermost first. Returns how many. */

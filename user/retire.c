@@ -4,18 +4,10 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "probe/goroutines.h"
 #include "util/cleanup.h"
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
+#include "util/monotonic.h"
 
 /* Removes the process's records from a map whose keys are struct ps_key, short or long. */
 static void remove_records(int fd, const struct ps_process *process)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "metric/expose.h"
-#include "probe/attach.h"
 #include "util/cleanup.h"
 #include "version.h"
 
@@ -344,7 +343,7 @@ static int describe_images(const struct scrape_source *source, struct page *page
 	return 0;
 }
 
-static void finish_input(const struct scrape_source *source, struct page *page)
+static void finish_input(struct page *page)
 {
 	snprintf(page->libbpf_version, sizeof(page->libbpf_version), "%u.%u",
 		 libbpf_major_version(), libbpf_minor_version());
@@ -358,7 +357,6 @@ static void finish_input(const struct scrape_source *source, struct page *page)
 	page->input.revision = PHILOSCOPE_REVISION;
 	page->input.compiler = COMPILER;
 	page->input.libbpf_version = page->libbpf_version;
-	page->input.backend = attach_backend_for(probe_shared_features(source->shared))->name;
 }
 
 int scrape_render(const struct scrape_source *source, char **ret_text, size_t *ret_len)
@@ -377,7 +375,7 @@ int scrape_render(const struct scrape_source *source, char **ret_text, size_t *r
 		r = describe_images(source, &page);
 	if (r < 0)
 		return r;
-	finish_input(source, &page);
+	finish_input(&page);
 	options.admission = source->admission;
 	r = metric_expose(&page.input, &options, &text);
 	return r < 0 ? r : strbuf_finish(&text, ret_text, ret_len);

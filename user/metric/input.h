@@ -55,7 +55,6 @@ struct metric_input {
 	const struct metric_probe_info *infos;
 	size_t ninfos;
 	const char *version, *revision, *compiler, *libbpf_version;
-	const char *backend; /* "uprobe_multi" or "perf_event"; not shown yet */
 };
 
 struct metric_admission;
