@@ -27,20 +27,21 @@
 PS_HASH(processes, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_info);
 PS_HASH(process_cgroups, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_cgroups);
 PS_HASH(goroutines, PS_MAX_GOROUTINES, sizeof(struct ps_goroutine_key), struct ps_goroutine);
-PS_HASH(tables, PS_MAX_TABLES, PS_KEY_SHORT_SIZE, struct ps_table);
-PS_HASH(tables_long, PS_MAX_TABLES_LONG, PS_KEY_LONG_SIZE, struct ps_table);
-PS_HASH(sources, PS_MAX_SOURCES, PS_KEY_SHORT_SIZE, struct ps_source);
-PS_HASH(sources_long, PS_MAX_SOURCES_LONG, PS_KEY_LONG_SIZE, struct ps_source);
-PS_HASH(states, PS_MAX_SOURCES, PS_KEY_SHORT_SIZE, struct ps_state);
-PS_HASH(states_long, PS_MAX_SOURCES_LONG, PS_KEY_LONG_SIZE, struct ps_state);
+#define X(id, name, type, entries, entries_long)                \
+	PS_HASH(name, entries, PS_KEY_SHORT_SIZE, struct type); \
+	PS_HASH(name##_long, entries_long, PS_KEY_LONG_SIZE, struct type);
+PS_RECORDS(X)
+#undef X
 
 PS_ARRAY(drops, PS_DROP_MAX, __u64);
 PS_ARRAY(wall_clock, 1, struct ps_clock);
 /* All zero, never written: what a new record starts as (too big for the stack). */
 PS_ARRAY(zeroes, 1, struct ps_goroutine);
 
-_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_table), "zeroes is too small");
-_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_source), "zeroes is too small");
+#define X(id, name, type, entries, entries_long) \
+	_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct type), "zeroes is too small");
+PS_RECORDS(X)
+#undef X
 _Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_process_cgroups),
 	       "zeroes is too small");
 

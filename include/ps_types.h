@@ -11,17 +11,31 @@
 #include "ps_reasons.h"
 #include "ps_sites.h"
 
-#define PS_SCHEMA_VERSION   1
+#define PS_SCHEMA_VERSION 1
 
 /* Limits. A full map is a drop with a reason, never silence. */
-#define PS_MAX_PROCESSES    4096  /* processes of targets alive or not yet folded */
-#define PS_MAX_GOROUTINES   4096  /* goroutines that ever ran a probed call, per node */
-#define PS_MAX_TABLES       16384 /* (process, source, table, operation) */
-#define PS_MAX_TABLES_LONG  1024  /* the same with labels beyond the short key */
-#define PS_MAX_SOURCES      4096  /* (process, source) */
-#define PS_MAX_SOURCES_LONG 256
+#define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
+#define PS_MAX_GOROUTINES 4096 /* goroutines that ever ran a probed call, per node */
 
-#define PS_LABEL_MAX        255 /* bytes of one label's text: the contract's limit */
+#define PS_LABEL_MAX      255 /* bytes of one label's text: the contract's limit */
+
+/*
+ * The records: one for each label set of a process, holding all numbers that move together. Each
+ * kind has two maps, for short keys and for long ones (`name` and `name_long`, struct ps_key
+ * below). All members are u64 or s64, so that records of ended processes add up word by word.
+ * X(enum suffix, map, struct, entries, entries of the long map)
+ */
+#define PS_RECORDS(X)                             \
+	X(TABLES, tables, ps_table, 16384, 1024)  \
+	X(SOURCES, sources, ps_source, 4096, 256) \
+	X(STATES, states, ps_state, 4096, 256)
+
+enum ps_record {
+#define X(id, name, type, entries, entries_long) PS_RECORD_##id,
+	PS_RECORDS(X)
+#undef X
+	    PS_RECORD_MAX
+};
 
 /*
  * A process, unmistakably: pids come again, and pid and start time survive execve, so the exec id
@@ -87,7 +101,7 @@ struct ps_key {
 #define PS_KEY_SHORT_SIZE 128
 #define PS_KEY_LONG_SIZE  512
 
-/* Label positions in keys of `tables` records; `sources` and `states` use only the first. */
+/* Label positions in keys of `tables` records; the others use only the first. */
 enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_TABLE };
 
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */

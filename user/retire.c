@@ -26,8 +26,9 @@ static void remove_records(int fd, const struct ps_process *process)
 /* The process's entry goes last: it is what makes the others be looked for. */
 static void remove_process(const struct probe_shared *shared, const struct ps_process *process)
 {
-	static const char *const maps[] = {"tables",       "tables_long", "sources",
-					   "sources_long", "states",      "states_long"};
+#define X(id, name, type, entries, entries_long) #name, #name "_long",
+	static const char *const maps[] = {PS_RECORDS(X)};
+#undef X
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
 		remove_records(probe_shared_map_fd(shared, maps[i]), process);

@@ -59,13 +59,12 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
 	    {"goroutines", probe_shared_map_fd(shared, "goroutines")},
 	};
 	struct snapshot_source maps = {
-	    .map_fd = {[SNAPSHOT_TABLES] = probe_shared_map_fd(shared, "tables"),
-		       [SNAPSHOT_SOURCES] = probe_shared_map_fd(shared, "sources"),
-		       [SNAPSHOT_STATES] = probe_shared_map_fd(shared, "states")},
-	    .map_long_fd = {[SNAPSHOT_TABLES] = probe_shared_map_fd(shared, "tables_long"),
-			    [SNAPSHOT_SOURCES] = probe_shared_map_fd(shared, "sources_long"),
-			    [SNAPSHOT_STATES] = probe_shared_map_fd(shared, "states_long")},
-	    .processes_fd = probe_shared_map_fd(shared, "processes"),
+#define X(id, name, type, entries, entries_long)                      \
+	.map_fd[PS_RECORD_##id] = probe_shared_map_fd(shared, #name), \
+	.map_long_fd[PS_RECORD_##id] = probe_shared_map_fd(shared, #name "_long"),
+	    PS_RECORDS(X)
+#undef X
+		.processes_fd = probe_shared_map_fd(shared, "processes"),
 	    .drops_fd = probe_shared_map_fd(shared, "drops"),
 	    .counted = counted,
 	    .ncounted = ARRAY_LEN(counted),

@@ -97,15 +97,15 @@ static bool own_maps(const struct metric_input *input, size_t i, struct metric_o
 
 const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_TABLES] = {.labels = {"source", "table", "operation"},
-			      .kind = SNAPSHOT_TABLES,
+			      .kind = PS_RECORD_TABLES,
 			      .parts = {ONE(SOURCE),
 					{PS_LABEL_SCHEMA, PS_LABEL_TABLE},
 					ONE(OPERATION)}},
     [METRIC_RECORD_SOURCES] = {.labels = {"source"},
-			       .kind = SNAPSHOT_SOURCES,
+			       .kind = PS_RECORD_SOURCES,
 			       .parts = {ONE(SOURCE)}},
     [METRIC_RECORD_STATES] = {.labels = {"source"},
-			      .kind = SNAPSHOT_STATES,
+			      .kind = PS_RECORD_STATES,
 			      .parts = {ONE(SOURCE)}},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = own_build},

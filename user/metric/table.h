@@ -71,7 +71,7 @@ struct metric_record_info {
 						  NULL-padded */
 	/* Records of targets: which rows of the snapshot, and which one or two labels of the key
 	 * each label is made of. */
-	enum snapshot_kind kind;
+	enum ps_record kind;
 	uint8_t parts[METRIC_MAX_LABELS][2];
 	/* Records of the observer's own: row i, false behind the last; NULL = records of targets.
 	 */

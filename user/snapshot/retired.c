@@ -8,24 +8,33 @@
 
 #define WORD(type, member) (1ULL << (offsetof(struct type, member) / sizeof(uint64_t)))
 
-/* Records are words that add up, but for what only a living process shows. */
-static const struct {
-	size_t words; /* 0 = nothing of it is kept */
-	uint64_t gauges;
-} kinds[SNAPSHOT_KIND_MAX] = {
-    [SNAPSHOT_TABLES] = {sizeof(struct ps_table) / sizeof(uint64_t), WORD(ps_table, lag_ns) |
-									 WORD(ps_table, lag_at_ns) |
-									 WORD(ps_table, newest_ns)},
-    [SNAPSHOT_SOURCES] = {sizeof(struct ps_source) / sizeof(uint64_t), 0},
+#define MAX_WORDS          32
+#define ALL_WORDS          UINT64_MAX
+
+/* Records are words that add up, but for these, which only a living process shows. */
+static const uint64_t gauges[PS_RECORD_MAX] = {
+    [PS_RECORD_TABLES] =
+	WORD(ps_table, lag_ns) | WORD(ps_table, lag_at_ns) | WORD(ps_table, newest_ns),
+    [PS_RECORD_STATES] = ALL_WORDS,
 };
 
-#define MAX_WORDS 32
-_Static_assert(sizeof(struct ps_table) <= MAX_WORDS * sizeof(uint64_t), "totals are too small");
-_Static_assert(sizeof(struct ps_source) <= MAX_WORDS * sizeof(uint64_t), "totals are too small");
+static const size_t record_words[PS_RECORD_MAX] = {
+#define X(id, name, type, entries, entries_long) \
+	[PS_RECORD_##id] = sizeof(struct type) / sizeof(uint64_t),
+    PS_RECORDS(X)
+#undef X
+};
+
+#define X(id, name, type, entries, entries_long)                              \
+	_Static_assert(sizeof(struct type) <= MAX_WORDS * sizeof(uint64_t) && \
+			   sizeof(struct type) % sizeof(uint64_t) == 0,       \
+		       "a record is no list of words, or too long");
+PS_RECORDS(X)
+#undef X
 
 /* The total of one label set of one identity. */
 struct total {
-	enum snapshot_kind kind;
+	enum ps_record kind;
 	uint32_t number; /* of the identity */
 	uint64_t words[MAX_WORDS];
 	uint8_t label_kind[PS_KEY_LABELS];
@@ -106,8 +115,7 @@ static int number_of(struct retired *retired, const struct retired_identity *ide
 	return 0;
 }
 
-static struct total *total_new(const struct snapshot_row *row, enum snapshot_kind kind,
-			       uint32_t number)
+static struct total *total_new(const struct snapshot_row *row, enum ps_record kind, uint32_t number)
 {
 	size_t bytes = 0, at = 0;
 	struct total *total;
@@ -119,9 +127,9 @@ static struct total *total_new(const struct snapshot_row *row, enum snapshot_kin
 		return NULL;
 	total->kind = kind;
 	total->number = number;
-	memcpy(total->words, row->value, kinds[kind].words * sizeof(uint64_t));
-	for (size_t word = 0; word < kinds[kind].words; word++)
-		if (kinds[kind].gauges >> word & 1)
+	memcpy(total->words, row->value, record_words[kind] * sizeof(uint64_t));
+	for (size_t word = 0; word < record_words[kind]; word++)
+		if (gauges[kind] >> word & 1)
 			total->words[word] = 0;
 	for (int i = 0; i < PS_KEY_LABELS; i++) {
 		total->label_kind[i] = row->labels[i].kind;
@@ -167,7 +175,7 @@ static void commit(struct retired *retired, struct total *total)
 }
 
 /* The process's rows, as totals of their own behind those that count: nothing is changed yet. */
-static int stage(struct retired *retired, const struct snapshot *snapshot, enum snapshot_kind kind,
+static int stage(struct retired *retired, const struct snapshot *snapshot, enum ps_record kind,
 		 const struct ps_process *process, uint32_t number, size_t *staged)
 {
 	const struct snapshot_rows *rows = &snapshot->rows[kind];
@@ -198,9 +206,9 @@ int retired_fold(struct retired *retired, const struct snapshot *snapshot,
 	uint32_t number;
 	int r = number_of(retired, identity, &number);
 
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX && r == 0; kind++)
-		if (kinds[kind].words)
-			r = stage(retired, snapshot, (enum snapshot_kind)kind, process, number,
+	for (int kind = 0; kind < PS_RECORD_MAX && r == 0; kind++)
+		if (gauges[kind] != ALL_WORDS)
+			r = stage(retired, snapshot, (enum ps_record)kind, process, number,
 				  &staged);
 	for (size_t i = 0; i < staged; i++) {
 		struct total *total = retired->totals[first + i];
@@ -233,7 +241,7 @@ static void show(const struct total *total, struct snapshot_rows *rows)
 
 int retired_show(const struct retired *retired, struct snapshot *snapshot)
 {
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX; kind++) {
+	for (int kind = 0; kind < PS_RECORD_MAX; kind++) {
 		struct snapshot_rows *rows = &snapshot->rows[kind];
 		struct snapshot_row *grown =
 		    realloc(rows->rows, (rows->n + retired->ntotals + 1) * sizeof(*grown));

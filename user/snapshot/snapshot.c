@@ -13,10 +13,11 @@ enum { SHORT, LONG, LENGTHS };
 static const struct {
 	const char *names[LENGTHS];
 	uint32_t value_size;
-} kinds[SNAPSHOT_KIND_MAX] = {
-    [SNAPSHOT_TABLES] = {{"tables", "tables_long"}, sizeof(struct ps_table)},
-    [SNAPSHOT_SOURCES] = {{"sources", "sources_long"}, sizeof(struct ps_source)},
-    [SNAPSHOT_STATES] = {{"states", "states_long"}, sizeof(struct ps_state)},
+} kinds[PS_RECORD_MAX] = {
+#define X(id, name, type, entries, entries_long) \
+	[PS_RECORD_##id] = {{#name, #name "_long"}, sizeof(struct type)},
+    PS_RECORDS(X)
+#undef X
 };
 static const uint32_t key_sizes[LENGTHS] = {PS_KEY_SHORT_SIZE, PS_KEY_LONG_SIZE};
 
@@ -24,7 +25,7 @@ static const uint32_t key_sizes[LENGTHS] = {PS_KEY_SHORT_SIZE, PS_KEY_LONG_SIZE}
 struct taking {
 	const struct snapshot_source *source;
 	struct snapshot *snapshot;
-	struct map_copy copies[SNAPSHOT_KIND_MAX][LENGTHS];
+	struct map_copy copies[PS_RECORD_MAX][LENGTHS];
 };
 
 int snapshot_process_compare(const struct ps_process *a, const struct ps_process *b)
@@ -82,7 +83,7 @@ static int copy_map(struct snapshot *snapshot, int fd, const char *name, uint32_
 	return 0;
 }
 
-static int take_records(struct taking *taking, enum snapshot_kind kind)
+static int take_records(struct taking *taking, enum ps_record kind)
 {
 	const int fds[LENGTHS] = {taking->source->map_fd[kind], taking->source->map_long_fd[kind]};
 
@@ -164,7 +165,7 @@ static int make_row(struct taking *taking, const struct map_copy *copy, size_t i
 			     &taking->snapshot->arena, ret_row->labels);
 }
 
-static int make_rows(struct taking *taking, enum snapshot_kind kind)
+static int make_rows(struct taking *taking, enum ps_record kind)
 {
 	struct snapshot_rows *rows = &taking->snapshot->rows[kind];
 	const struct map_copy *copies = taking->copies[kind];
@@ -193,16 +194,16 @@ static int take_all(struct taking *taking)
 	const struct snapshot_source *source = taking->source;
 	int r = 0;
 
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX && r == 0; kind++)
-		r = take_records(taking, (enum snapshot_kind)kind);
+	for (int kind = 0; kind < PS_RECORD_MAX && r == 0; kind++)
+		r = take_records(taking, (enum ps_record)kind);
 	if (r == 0)
 		r = take_processes(taking);
 	if (r == 0)
 		r = take_usages(taking);
 	if (r == 0 && source->drops_fd >= 0)
 		r = map_read_counters(source->drops_fd, taking->snapshot->drops, PS_DROP_MAX);
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX && r == 0; kind++)
-		r = make_rows(taking, (enum snapshot_kind)kind);
+	for (int kind = 0; kind < PS_RECORD_MAX && r == 0; kind++)
+		r = make_rows(taking, (enum ps_record)kind);
 	return r;
 }
 
@@ -225,7 +226,7 @@ void snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX; kind++)
+	for (int kind = 0; kind < PS_RECORD_MAX; kind++)
 		free(snapshot->rows[kind].rows);
 	free(snapshot->processes);
 	arena_done(&snapshot->arena);

@@ -22,10 +22,8 @@ struct snapshot_label {
 struct snapshot_row {
 	struct ps_process process;
 	struct snapshot_label labels[PS_KEY_LABELS];
-	const void *value; /* struct ps_table, ps_source or ps_state; into the snapshot */
+	const void *value; /* the record, as PS_RECORDS says; into the snapshot */
 };
-
-enum snapshot_kind { SNAPSHOT_TABLES, SNAPSHOT_SOURCES, SNAPSHOT_STATES, SNAPSHOT_KIND_MAX };
 
 struct snapshot_rows {
 	struct snapshot_row *rows; /* owned */
@@ -43,10 +41,10 @@ struct snapshot_usage {
 	const char *map; /* static name */
 	uint32_t entries, capacity;
 };
-#define SNAPSHOT_MAX_USAGES 16
+#define SNAPSHOT_MAX_USAGES (2 * PS_RECORD_MAX + 8)
 
 struct snapshot {
-	struct snapshot_rows rows[SNAPSHOT_KIND_MAX];
+	struct snapshot_rows rows[PS_RECORD_MAX];
 	struct snapshot_process *processes; /* owned */
 	size_t nprocesses;
 	uint64_t drops[PS_DROP_MAX];
@@ -64,8 +62,8 @@ struct snapshot_counted {
 /* Where the numbers lie: fds of the maps (not owned; -1 = no such map), and how static strings are
  * resolved. */
 struct snapshot_source {
-	int map_fd[SNAPSHOT_KIND_MAX];      /* short keys */
-	int map_long_fd[SNAPSHOT_KIND_MAX]; /* long keys */
+	int map_fd[PS_RECORD_MAX];      /* short keys */
+	int map_long_fd[PS_RECORD_MAX]; /* long keys */
 	int processes_fd, drops_fd;
 	const struct snapshot_counted *counted; /* further maps, e.g. the goroutines; may be NULL */
 	size_t ncounted;

@@ -85,12 +85,11 @@ static inline int setup(void **state)
 	host_add_map(processes);
 	host_add_map(process_cgroups);
 	host_add_map(goroutines);
-	host_add_map(tables);
-	host_add_map(tables_long);
-	host_add_map(sources);
-	host_add_map(sources_long);
-	host_add_map(states);
-	host_add_map(states_long);
+#define X(id, name, type, entries, entries_long) \
+	host_add_map(name);                      \
+	host_add_map(name##_long);
+	PS_RECORDS(X)
+#undef X
 	host_add_map(drops);
 	host_add_map(wall_clock);
 	host_add_map(zeroes);

@@ -12,7 +12,7 @@ struct given *given_new(void)
 	struct given *given = calloc(1, sizeof(*given));
 
 	assert_non_null(given);
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX; kind++)
+	for (int kind = 0; kind < PS_RECORD_MAX; kind++)
 		given->snapshot.rows[kind].rows = given->rows[kind];
 	given->input = (struct metric_input){
 	    .snapshot = &given->snapshot,
@@ -62,7 +62,7 @@ struct snapshot_label given_unreadable(void)
 	return given_bytes("", 0, PS_LABEL_UNREADABLE);
 }
 
-static size_t add_row(struct given *given, enum snapshot_kind kind, uint32_t pid,
+static size_t add_row(struct given *given, enum ps_record kind, uint32_t pid,
 		      const struct snapshot_label *labels, size_t nlabels)
 {
 	size_t i = given->snapshot.rows[kind].n++;
@@ -77,9 +77,9 @@ static size_t add_row(struct given *given, enum snapshot_kind kind, uint32_t pid
 struct ps_table *given_table_labels(struct given *given, uint32_t pid,
 				    const struct snapshot_label labels[PS_KEY_LABELS])
 {
-	size_t i = add_row(given, SNAPSHOT_TABLES, pid, labels, PS_KEY_LABELS);
+	size_t i = add_row(given, PS_RECORD_TABLES, pid, labels, PS_KEY_LABELS);
 
-	given->rows[SNAPSHOT_TABLES][i].value = &given->tables[i];
+	given->rows[PS_RECORD_TABLES][i].value = &given->tables[i];
 	return &given->tables[i];
 }
 
@@ -101,18 +101,18 @@ struct ps_table *given_table(struct given *given, uint32_t pid, const char *sour
 struct ps_source *given_source(struct given *given, uint32_t pid, const char *source)
 {
 	const struct snapshot_label label = given_text(source);
-	size_t i = add_row(given, SNAPSHOT_SOURCES, pid, &label, 1);
+	size_t i = add_row(given, PS_RECORD_SOURCES, pid, &label, 1);
 
-	given->rows[SNAPSHOT_SOURCES][i].value = &given->sources[i];
+	given->rows[PS_RECORD_SOURCES][i].value = &given->sources[i];
 	return &given->sources[i];
 }
 
 struct ps_state *given_state(struct given *given, uint32_t pid, const char *source)
 {
 	const struct snapshot_label label = given_text(source);
-	size_t i = add_row(given, SNAPSHOT_STATES, pid, &label, 1);
+	size_t i = add_row(given, PS_RECORD_STATES, pid, &label, 1);
 
-	given->rows[SNAPSHOT_STATES][i].value = &given->states[i];
+	given->rows[PS_RECORD_STATES][i].value = &given->states[i];
 	return &given->states[i];
 }
 

@@ -10,7 +10,7 @@
 
 struct given {
 	struct snapshot snapshot;
-	struct snapshot_row rows[SNAPSHOT_KIND_MAX][GIVEN_MAX];
+	struct snapshot_row rows[PS_RECORD_MAX][GIVEN_MAX];
 	struct ps_table tables[GIVEN_MAX];
 	struct ps_source sources[GIVEN_MAX];
 	struct ps_state states[GIVEN_MAX];

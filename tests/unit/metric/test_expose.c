@@ -332,7 +332,7 @@ static void test_order_is_stable(void **state)
 {
 	_cleanup_given_ struct given *given = a_worker();
 	_cleanup_free_ char *before = given_expose(given), *after = NULL;
-	struct snapshot_row *rows = given->rows[SNAPSHOT_TABLES], row = rows[0];
+	struct snapshot_row *rows = given->rows[PS_RECORD_TABLES], row = rows[0];
 
 	(void)state;
 	rows[0] = rows[2];

@@ -33,7 +33,7 @@ static int setup(void **state)
 	    .process = first, .labels = {LABEL("shop"), LABEL("INSERT")}, .value = &table};
 	rows[1] = (struct snapshot_row){
 	    .process = second, .labels = {LABEL("shop"), LABEL("INSERT")}, .value = &table};
-	given = (struct snapshot){.rows[SNAPSHOT_TABLES] = {.rows = rows, .n = 2}};
+	given = (struct snapshot){.rows[PS_RECORD_TABLES] = {.rows = rows, .n = 2}};
 	return retired_new(&retired);
 }
 
@@ -56,8 +56,8 @@ static struct snapshot *shown(void)
 
 static const struct ps_table *only_table(const struct snapshot *snapshot)
 {
-	assert_int_equal(snapshot->rows[SNAPSHOT_TABLES].n, 1);
-	return snapshot->rows[SNAPSHOT_TABLES].rows[0].value;
+	assert_int_equal(snapshot->rows[PS_RECORD_TABLES].n, 1);
+	return snapshot->rows[PS_RECORD_TABLES].rows[0].value;
 }
 
 static void test_processes_of_one_identity_add_up(void **state)
@@ -70,7 +70,7 @@ static void test_processes_of_one_identity_add_up(void **state)
 	snapshot = shown();
 	assert_int_equal(only_table(snapshot)->events, 10);
 	assert_int_equal(only_table(snapshot)->lag_buckets[1], 6);
-	assert_int_equal(snapshot->rows[SNAPSHOT_TABLES].rows[0].process.start_ns, 0);
+	assert_int_equal(snapshot->rows[PS_RECORD_TABLES].rows[0].process.start_ns, 0);
 	assert_int_equal(retired_last_ns(retired, 0), 2);
 	snapshot_free(snapshot);
 }
@@ -97,7 +97,7 @@ static void test_identities_and_labels_stay_apart(void **state)
 	assert_int_equal(retired_fold(retired, &given, &second, &worker, 1), 0);
 	assert_int_equal(retired_fold(retired, &given, &second, &other, 1), 0);
 	snapshot = shown();
-	assert_int_equal(snapshot->rows[SNAPSHOT_TABLES].n, 3);
+	assert_int_equal(snapshot->rows[PS_RECORD_TABLES].n, 3);
 	snapshot_free(snapshot);
 }
 
@@ -116,7 +116,7 @@ static void test_a_forgotten_identity_starts_at_0(void **state)
 	assert_int_equal(retired_fold(retired, &given, &first, &worker, 3), 0);
 	assert_true(retired_same_identity(retired_identity(retired, 0), &worker));
 	snapshot = shown();
-	assert_int_equal(snapshot->rows[SNAPSHOT_TABLES].n, 2);
+	assert_int_equal(snapshot->rows[PS_RECORD_TABLES].n, 2);
 	snapshot_free(snapshot);
 }
 
@@ -130,7 +130,7 @@ static void test_texts_outlive_the_snapshot(void **state)
 	assert_int_equal(retired_fold(retired, &given, &first, &worker, 1), 0);
 	memset(text, 'x', sizeof(text) - 1);
 	snapshot = shown();
-	assert_memory_equal(snapshot->rows[SNAPSHOT_TABLES].rows[0].labels[0].text, "shop", 4);
+	assert_memory_equal(snapshot->rows[PS_RECORD_TABLES].rows[0].labels[0].text, "shop", 4);
 	snapshot_free(snapshot);
 }
 

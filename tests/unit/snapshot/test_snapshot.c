@@ -30,12 +30,15 @@ static int static_text(void *ctx, uint32_t image, uint64_t va, size_t len, char 
 	return 0;
 }
 
-static const uint32_t value_sizes[SNAPSHOT_KIND_MAX] = {
-    sizeof(struct ps_table), sizeof(struct ps_source), sizeof(struct ps_state)};
+static const uint32_t value_sizes[PS_RECORD_MAX] = {
+#define X(id, name, type, entries, entries_long) sizeof(struct type),
+    PS_RECORDS(X)
+#undef X
+};
 
 static void world_done(struct world *world)
 {
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX; kind++) {
+	for (int kind = 0; kind < PS_RECORD_MAX; kind++) {
 		close_p(&world->source.map_fd[kind]);
 		close_p(&world->source.map_long_fd[kind]);
 	}
@@ -50,7 +53,7 @@ static bool world_init(struct world *world)
 {
 	struct snapshot_source *source = &world->source;
 
-	for (int kind = 0; kind < SNAPSHOT_KIND_MAX; kind++) {
+	for (int kind = 0; kind < PS_RECORD_MAX; kind++) {
 		source->map_fd[kind] =
 		    maps_create(BPF_MAP_TYPE_HASH, PS_KEY_SHORT_SIZE, value_sizes[kind], 1000);
 		if (source->map_fd[kind] < 0)
@@ -70,8 +73,8 @@ static bool world_init(struct world *world)
 }
 
 static const struct world empty_world = {
-    .source = {.map_fd = {-1, -1, -1},
-	       .map_long_fd = {-1, -1, -1},
+    .source = {.map_fd = {[0 ... PS_RECORD_MAX - 1] = -1},
+	       .map_long_fd = {[0 ... PS_RECORD_MAX - 1] = -1},
 	       .processes_fd = -1,
 	       .drops_fd = -1},
     .counted = {.fd = -1},
@@ -97,14 +100,14 @@ static void fill(struct world *world)
 		memcpy(key.bytes, "src", 3);
 		memcpy(key.bytes + 3, &va, sizeof(va));
 		maps_put(world->source.processes_fd, &process, &info);
-		maps_put(world->source.map_fd[SNAPSHOT_TABLES], &key, &table);
+		maps_put(world->source.map_fd[PS_RECORD_TABLES], &key, &table);
 		if (i % 10)
 			continue;
 		key = (struct ps_key){
 		    .process = process, .kind = {PS_LABEL_CUT}, .len = {PS_LABEL_MAX}};
 		memset(key.bytes, 'L', PS_LABEL_MAX);
 		table.events = 10000 + i;
-		maps_put(world->source.map_long_fd[SNAPSHOT_TABLES], &key, &table);
+		maps_put(world->source.map_long_fd[PS_RECORD_TABLES], &key, &table);
 	}
 }
 
@@ -156,12 +159,12 @@ static void test_take(void **state)
 		assert_int_equal(snapshot_find_process(snapshot, &process)->info.image, i + 1);
 	}
 	assert_null(snapshot_find_process(snapshot, &(struct ps_process){.tgid = 77777}));
-	assert_int_equal(snapshot->rows[SNAPSHOT_TABLES].n, NPROCESSES + NPROCESSES / 10);
-	for (size_t i = 0; i < snapshot->rows[SNAPSHOT_TABLES].n; i++)
-		check_row(&snapshot->rows[SNAPSHOT_TABLES].rows[i], &short_sum, &long_sum);
+	assert_int_equal(snapshot->rows[PS_RECORD_TABLES].n, NPROCESSES + NPROCESSES / 10);
+	for (size_t i = 0; i < snapshot->rows[PS_RECORD_TABLES].n; i++)
+		check_row(&snapshot->rows[PS_RECORD_TABLES].rows[i], &short_sum, &long_sum);
 	assert_int_equal(short_sum, NPROCESSES * (NPROCESSES + 1) / 2);
 	assert_int_equal(long_sum, 30 * 10000 + 10 * (29 * 30 / 2));
-	assert_int_equal(snapshot->rows[SNAPSHOT_SOURCES].n, 0);
+	assert_int_equal(snapshot->rows[PS_RECORD_SOURCES].n, 0);
 	for (uint64_t i = 0; i < PS_DROP_MAX; i++)
 		assert_int_equal(snapshot->drops[i], 100 + i);
 	assert_int_equal(find_usage(snapshot, "tables")->entries, NPROCESSES);
@@ -187,11 +190,11 @@ static void test_process_unknown(void **state)
 	(void)state;
 	if (!world_init(&world))
 		skip();
-	maps_put(world.source.map_fd[SNAPSHOT_SOURCES], &key,
+	maps_put(world.source.map_fd[PS_RECORD_SOURCES], &key,
 		 &(struct ps_source){.duration_sum_ns = 8});
 	assert_int_equal(snapshot_take(&world.source, &snapshot), 0);
-	assert_int_equal(snapshot->rows[SNAPSHOT_SOURCES].n, 1);
-	row = snapshot->rows[SNAPSHOT_SOURCES].rows;
+	assert_int_equal(snapshot->rows[PS_RECORD_SOURCES].n, 1);
+	row = snapshot->rows[PS_RECORD_SOURCES].rows;
 	assert_int_equal(row->process.tgid, 5);
 	assert_int_equal(row->labels[0].kind, PS_LABEL_UNREADABLE);
 	assert_memory_equal(row->labels[1].text, "x", 1);
@@ -204,9 +207,9 @@ static void test_other_sizes(void **state)
 	struct snapshot *snapshot = NULL;
 
 	(void)state;
-	world.source.map_fd[SNAPSHOT_STATES] =
+	world.source.map_fd[PS_RECORD_STATES] =
 	    maps_create(BPF_MAP_TYPE_HASH, PS_KEY_SHORT_SIZE, sizeof(struct ps_state) + 8, 10);
-	if (world.source.map_fd[SNAPSHOT_STATES] < 0)
+	if (world.source.map_fd[PS_RECORD_STATES] < 0)
 		skip();
 	assert_int_equal(snapshot_take(&world.source, &snapshot), -EINVAL);
 	assert_null(snapshot);
