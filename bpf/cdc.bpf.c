@@ -10,7 +10,6 @@ const volatile struct ps_layout layout = {};
 const volatile bool clock_is_tai = false;
 const volatile bool task_has_btf = false;
 
-#define X(id, site, family, program) PS_PROGRAM_##family(program)
-#define PS_PROGRAM_CDC(program)      PS_PROGRAM(program)
-PS_SITES(X)
+#define X(id, site, family, program) PS_PROGRAM(program)
+PS_CDC_SITES(X)
 #undef X

@@ -8,8 +8,8 @@
 #ifndef PS_SITES_H
 #define PS_SITES_H
 
-/* X(enum suffix, name shown to people, family, BPF program) */
-#define PS_SITES(X)                                              \
+/* X(enum suffix, name shown to people, family, BPF program): a list for each family's object */
+#define PS_CDC_SITES(X)                                          \
 	X(CDC_STATE, "cdc_state", CDC, cdc_state)                \
 	X(CDC_CHECKPOINT, "cdc_checkpoint", CDC, cdc_checkpoint) \
 	X(CDC_CHECK, "cdc_check", CDC, cdc_check)                \
@@ -18,6 +18,8 @@
 	X(CDC_EVENT_END, "cdc_event_end", CDC, cdc_event_end)    \
 	X(CDC_EVENT, "cdc_event", CDC, cdc_event)
 
+#define PS_SITES(X) PS_CDC_SITES(X)
+
 enum ps_site_id {
 #define X(id, name, family, prog) PS_SITE_##id,
 	PS_SITES(X)
@@ -25,8 +27,8 @@ enum ps_site_id {
 	    PS_SITE_MAX
 };
 
-/* X(enum suffix, --no-collector.<name>) */
-#define PS_FAMILIES(X) X(CDC, "cdc")
+/* X(enum suffix, name): --no-collector.<name>, and the object bpf/<name>.bpf.c */
+#define PS_FAMILIES(X) X(CDC, cdc)
 
 enum ps_family {
 #define X(id, name) PS_FAMILY_##id,

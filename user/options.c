@@ -98,7 +98,7 @@ static const char *set_log_level(struct options *options, const char *value)
 		   : NULL;
 }
 
-#define X(id, family_name)                                                                   \
+#define X(id, name)                                                                          \
 	static const char *set_no_collector_##id(struct options *options, const char *value) \
 	{                                                                                    \
 		(void)value;                                                                 \
@@ -120,8 +120,8 @@ static const struct option_row rows[] = {
      set_namespace},
     {"metrics.max-series", "N",
      "series per identity and metric; more go to _overflow (default 2000)", set_max_series},
-#define X(id, family_name)                                                                    \
-	{"no-collector." family_name, NULL, "attach no probes of the " family_name " family", \
+#define X(id, name)                                                               \
+	{"no-collector." #name, NULL, "attach no probes of the " #name " family", \
 	 set_no_collector_##id},
     PS_FAMILIES(X)
 #undef X

@@ -37,7 +37,7 @@ static void write_name(struct strbuf *out, const struct metric_row *row)
 
 static void write_row(struct strbuf *out, const struct metric_row *row)
 {
-#define X(id, name) name,
+#define X(id, name) #name,
 	static const char *const families[] = {PS_FAMILIES(X)};
 #undef X
 

@@ -28,7 +28,7 @@ static const enum ps_family metric_families[] = {
 };
 
 static const char *const family_names[] = {
-#define X(id, name) [PS_FAMILY_##id] = name,
+#define X(id, name) [PS_FAMILY_##id] = #name,
     PS_FAMILIES(X)
 #undef X
 };

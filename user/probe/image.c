@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cdc.skel.h"
 #include "probe/attach.h"
+#include "probe/family.h"
 #include "probe/programs.h"
 #include "target/process.h"
 #include "util/cleanup.h"
@@ -22,7 +22,7 @@
 struct probe_image {
 	const struct attach_backend *backend; /* not owned */
 	struct stub_bpf *stub;
-	struct cdc_bpf *cdc;
+	struct family families[PS_FAMILY_MAX];
 	struct attach_site sites[PS_SITE_MAX];
 	uint64_t site_va[PS_SITE_MAX];
 	uint8_t site_byte[PS_SITE_MAX];
@@ -33,17 +33,6 @@ struct probe_image {
 };
 
 DEFINE_CLEANUP(struct probe_image *, probe_image_free)
-
-static struct bpf_program *site_program(const struct probe_image *image, enum ps_site_id id)
-{
-	struct bpf_program *const programs[] = {
-#define X(site, name, family, program) [PS_SITE_##site] = image->cdc->progs.program,
-	    PS_SITES(X)
-#undef X
-	};
-
-	return programs[id];
-}
 
 static int dispatch_fd(const struct probe_image *image)
 {
@@ -68,7 +57,8 @@ void probe_image_free(struct probe_image *image)
 		attach_links_done(&image->links[i]);
 	free(image->links);
 	stub_bpf__destroy(image->stub);
-	cdc_bpf__destroy(image->cdc);
+	for (int id = 0; id < PS_FAMILY_MAX; id++)
+		family_close(&image->families[id]);
 	free(image);
 }
 
@@ -101,20 +91,23 @@ static int image_load_stub(struct probe_image *image)
 	return r < 0 ? r : stub_bpf__load(image->stub);
 }
 
-/* Programs reached by tail call must look to the kernel like the stub that calls them. */
-static int image_choose_programs(struct probe_image *image)
+/* The objects of the families that have sites here, with the programs of those. */
+static int image_open_families(struct probe_image *image, const struct plan *plan,
+			       const struct kernel_features *features)
 {
-	struct bpf_program *program;
-
-	bpf_object__for_each_program(program, image->cdc->obj)
-	{
-		bpf_program__set_autoload(program, false);
-	}
 	for (unsigned int i = 0; i < image->nsites; i++) {
-		int r;
+		enum ps_site_id id = image->sites[i].id;
+		struct family *family = &image->families[plan_site_family(id)];
+		struct bpf_program *program;
+		int r = 0;
 
-		program = site_program(image, image->sites[i].id);
+		if (!family->object)
+			r = family_open(plan_site_family(id), &plan->layout, features, family);
+		if (r < 0)
+			return r;
+		program = family_program(image->families, id);
 		bpf_program__set_autoload(program, true);
+		/* What is reached by tail call must look to the kernel like the stub that calls. */
 		r = bpf_program__set_expected_attach_type(program, image->backend->attach_type);
 		if (r < 0)
 			return r;
@@ -125,19 +118,18 @@ static int image_choose_programs(struct probe_image *image)
 static int image_load_programs(struct probe_image *image, const struct probe_shared *shared,
 			       const struct plan *plan)
 {
-	const struct kernel_features *features = probe_shared_features(shared);
-	int r;
+	int r = image_open_families(image, plan, probe_shared_features(shared));
 
-	image->cdc = cdc_bpf__open();
-	if (!image->cdc)
-		return -errno;
-	memcpy(&image->cdc->rodata->layout, &plan->layout, sizeof(plan->layout));
-	image->cdc->rodata->clock_is_tai = features->tai;
-	image->cdc->rodata->task_has_btf = features->task_btf;
-	r = probe_shared_lend(shared, image->cdc->obj);
-	if (r == 0)
-		r = image_choose_programs(image);
-	return r < 0 ? r : cdc_bpf__load(image->cdc);
+	for (int id = 0; id < PS_FAMILY_MAX && r == 0; id++) {
+		struct bpf_object *object = image->families[id].object;
+
+		if (!object)
+			continue;
+		r = probe_shared_lend(shared, object);
+		if (r == 0)
+			r = bpf_object__load(object);
+	}
+	return r;
 }
 
 int probe_image_new(const struct probe_shared *shared, const struct plan *plan,
@@ -166,7 +158,7 @@ static int image_go_live(struct probe_image *image)
 {
 	for (unsigned int i = 0; i < image->nsites; i++) {
 		uint32_t id = image->sites[i].id;
-		int fd = bpf_program__fd(site_program(image, image->sites[i].id));
+		int fd = bpf_program__fd(family_program(image->families, image->sites[i].id));
 		int r = bpf_map_update_elem(dispatch_fd(image), &id, &fd, BPF_ANY);
 
 		if (r < 0) {
@@ -230,5 +222,10 @@ unsigned int probe_image_inodes(const struct probe_image *image)
 
 uint64_t probe_image_recursions(const struct probe_image *image)
 {
-	return programs_recursions(image->cdc->obj) + programs_recursions(image->stub->obj);
+	uint64_t sum = programs_recursions(image->stub->obj);
+
+	for (int id = 0; id < PS_FAMILY_MAX; id++)
+		if (image->families[id].object)
+			sum += programs_recursions(image->families[id].object);
+	return sum;
 }
