@@ -54,10 +54,12 @@ static __always_inline void cdc_key_source(struct ps_scratch *s, const struct go
 
 	key_begin(s, &frame->key.process);
 	if (go_read_word(pipeline + layout.pipeline_source + 8, &reader) &&
-	    go_read_string(reader + layout.reader_name, &name))
+	    go_read_string(reader + layout.reader_name, &name)) {
 		key_add(s, PS_LABEL_SOURCE, &name, frame->bias);
-	else
+		text_keep(&name, frame->bias);
+	} else {
 		key_add_unreadable(s, PS_LABEL_SOURCE);
+	}
 }
 
 /* ---- state ---- */
@@ -277,17 +279,28 @@ static __always_inline int cdc_read_event(const struct go_frame *frame, __u8 *ev
 	return -1;
 }
 
+/* A string of the event, by its offset in cdc.Event. */
+static __always_inline const struct go_string *cdc_event_text(const __u8 *event, __s32 offset)
+{
+	return (void *)(event + (offset - layout.event_timestamp));
+}
+
 static __always_inline void cdc_key_event(struct ps_goroutine *slot, const struct go_frame *frame,
 					  const __u8 *event)
 {
-	const __u32 base = layout.event_timestamp;
 	struct ps_scratch *s = &slot->other;
 
 	key_begin_like(s, &slot->source);
-	key_add(s, PS_LABEL_OPERATION, (void *)(event + (layout.event_operation - base)),
-		frame->bias);
-	key_add(s, PS_LABEL_SCHEMA, (void *)(event + (layout.event_schema - base)), frame->bias);
-	key_add(s, PS_LABEL_TABLE, (void *)(event + (layout.event_table - base)), frame->bias);
+	key_add(s, PS_LABEL_OPERATION, cdc_event_text(event, layout.event_operation), frame->bias);
+	key_add(s, PS_LABEL_SCHEMA, cdc_event_text(event, layout.event_schema), frame->bias);
+	key_add(s, PS_LABEL_TABLE, cdc_event_text(event, layout.event_table), frame->bias);
+}
+
+static __always_inline void cdc_keep_texts(const struct go_frame *frame, const __u8 *event)
+{
+	text_keep(cdc_event_text(event, layout.event_operation), frame->bias);
+	text_keep(cdc_event_text(event, layout.event_schema), frame->bias);
+	text_keep(cdc_event_text(event, layout.event_table), frame->bias);
 }
 
 /* (*Pipeline).processEvent(ctx, event): one attempt. */
@@ -297,6 +310,7 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 	struct ps_goroutine *slot;
 	struct ps_table *record;
 	struct go_frame frame;
+	bool made;
 
 	slot = goroutine_here(ctx, PS_SITE_CDC_EVENT, &frame);
 	if (!slot || cdc_read_event(&frame, (__u8 *)event))
@@ -305,7 +319,9 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 	if (unlikely(slot->pipeline != pipeline))
 		cdc_meet_pipeline(slot, &frame, pipeline);
 	cdc_key_event(slot, &frame, (__u8 *)event);
-	record = series_get(&tables, &tables_long, &slot->other);
+	record = series_get_or_make(&tables, &tables_long, &slot->other, &made);
+	if (unlikely(made))
+		cdc_keep_texts(&frame, (__u8 *)event);
 	if (record) {
 		series_add(&record->events, 1);
 		cdc_record_lag(record, (struct go_time *)event, now_ns);

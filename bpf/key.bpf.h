@@ -7,7 +7,7 @@
 #define KEY_BPF_H
 
 #include "drop.bpf.h"
-#include "go.bpf.h"
+#include "text.bpf.h"
 
 static __always_inline void key_begin(struct ps_scratch *s, const struct ps_process *process)
 {
@@ -70,7 +70,7 @@ static __always_inline void key_add(struct ps_scratch *s, __u32 label, const str
 	__u64 va = text->ptr - bias, len = text->len, room = PS_KEY_LONG_BYTES - s->used;
 	__u8 kind = PS_LABEL_INLINE;
 
-	if (va >= layout.rodata_start && va < layout.rodata_end && room >= sizeof(va)) {
+	if (text_is_static(va) && room >= sizeof(va)) {
 		if (unlikely(len > PS_LABEL_MAX)) {
 			drop(PS_DROP_LABEL_CUT);
 			len = PS_LABEL_MAX;

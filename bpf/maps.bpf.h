@@ -26,6 +26,7 @@
 
 PS_HASH(processes, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_info);
 PS_HASH(process_cgroups, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_cgroups);
+PS_HASH(texts, PS_MAX_TEXTS, sizeof(struct ps_text_key), struct ps_text);
 PS_HASH(goroutines, PS_MAX_GOROUTINES, sizeof(struct ps_goroutine_key), struct ps_goroutine);
 #define X(id, name, type, entries, entries_long)                \
 	PS_HASH(name, entries, PS_KEY_SHORT_SIZE, struct type); \
@@ -44,5 +45,6 @@ PS_RECORDS(X)
 #undef X
 _Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_process_cgroups),
 	       "zeroes is too small");
+_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_text), "zeroes is too small");
 
 #endif

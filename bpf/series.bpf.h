@@ -5,13 +5,15 @@
 
 #include "key.bpf.h"
 
-static __always_inline void *series_in(void *map, const struct ps_key *key)
+static __always_inline void *series_in(void *map, const struct ps_key *key, bool *ret_made)
 {
 	void *record = bpf_map_lookup_elem(map, key), *zero;
 	__u32 index = 0;
 
+	*ret_made = false;
 	if (likely(record))
 		return record;
+	*ret_made = true;
 	zero = bpf_map_lookup_elem(&zeroes, &index);
 	if (!zero)
 		return 0;
@@ -23,12 +25,21 @@ static __always_inline void *series_in(void *map, const struct ps_key *key)
 	return record;
 }
 
-/* The record of s->key in the map for its size; NULL (and a drop) when that is full. */
-static __always_inline void *series_get(void *map, void *map_long, const struct ps_scratch *s)
+/* The record of s->key in the map for its size, and whether it had to be made; NULL (and a drop)
+ * when that is full. */
+static __always_inline void *series_get_or_make(void *map, void *map_long,
+						const struct ps_scratch *s, bool *ret_made)
 {
 	if (likely(s->used <= PS_KEY_SHORT_BYTES))
-		return series_in(map, &s->key);
-	return series_in(map_long, &s->key);
+		return series_in(map, &s->key, ret_made);
+	return series_in(map_long, &s->key, ret_made);
+}
+
+static __always_inline void *series_get(void *map, void *map_long, const struct ps_scratch *s)
+{
+	bool made;
+
+	return series_get_or_make(map, map_long, s, &made);
 }
 
 /* Counters are plain atomic adds: fetching ones need 5.12. */

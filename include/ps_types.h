@@ -11,10 +11,16 @@
 #include "ps_reasons.h"
 #include "ps_sites.h"
 
-#define PS_SCHEMA_VERSION 1
+/*
+ * Of all that is pinned: maps, records, sites, and what user space keeps (user/probe/state.h).
+ * Another number means that nothing of it is understood. tests/unit/probe/test_schema.c fails when
+ * something of it changes and the number does not.
+ */
+#define PS_SCHEMA_VERSION 2
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
+#define PS_MAX_TEXTS      4096 /* string literals used as labels */
 #define PS_MAX_GOROUTINES 4096 /* goroutines that ever ran a probed call, per node */
 
 #define PS_LABEL_MAX      255 /* bytes of one label's text: the contract's limit */
@@ -29,6 +35,9 @@
 	X(TABLES, tables, ps_table, 16384, 1024)  \
 	X(SOURCES, sources, ps_source, 4096, 256) \
 	X(STATES, states, ps_state, 4096, 256)
+
+/* The longest record. */
+#define PS_MAX_WORDS 32
 
 enum ps_record {
 #define X(id, name, type, entries, entries_long) PS_RECORD_##id,
@@ -51,7 +60,7 @@ struct ps_process {
 struct ps_process_info {
 	__u64 first_hit_ns; /* CLOCK_MONOTONIC */
 	__u32 image;        /* the image object that saw it first; all others ignore the process */
-	__u32 pad;
+	__u32 identity;     /* user space's: whose its series are; 0 = not settled yet */
 };
 
 /*
@@ -78,6 +87,24 @@ enum ps_label_kind {
 	PS_LABEL_STATIC,     /* 8 bytes: address in the executable's read-only data (bias removed),
 				little endian;     len = length of the text there */
 	PS_LABEL_UNREADABLE, /* no bytes; the text could not be read */
+};
+
+/*
+ * texts: this -> the text behind a PS_LABEL_STATIC, so that it can still be shown when the
+ * executable is gone. The program that makes a record writes it if its page is there, user space if
+ * it has read the file; each under a key of its own, for neither may replace what the other is
+ * writing at that moment.
+ */
+enum ps_text_writer { PS_TEXT_BY_PROGRAM, PS_TEXT_BY_USER, PS_TEXT_WRITER_MAX };
+struct ps_text_key {
+	__u32 image;
+	__u16 len;
+	__u16 writer; /* enum ps_text_writer */
+	__u64 va;
+};
+struct ps_text {
+	__u8 text[PS_LABEL_MAX];
+	__u8 set; /* the text is there */
 };
 
 #define PS_KEY_LABELS      4
@@ -234,6 +261,8 @@ struct ps_layout {
 PS_ASSERT_SIZE(ps_process, 16);
 PS_ASSERT_SIZE(ps_process_info, 16);
 PS_ASSERT_SIZE(ps_process_cgroups, 8 + PS_CGROUP_NAMES * PS_CGROUP_NAME_BYTES);
+PS_ASSERT_SIZE(ps_text_key, 16);
+PS_ASSERT_SIZE(ps_text, PS_LABEL_MAX + 1);
 PS_ASSERT_SIZE(ps_key, PS_KEY_LONG_SIZE);
 _Static_assert(__builtin_offsetof(struct ps_key, bytes) + PS_KEY_SHORT_BYTES == PS_KEY_SHORT_SIZE,
 	       "the short key is the head of the long one");

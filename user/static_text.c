@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "static_text.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 
+#include "snapshot/map.h"
 #include "util/cleanup.h"
 
 /* A process chooses what its labels point at: beyond this many they are read each time. */
@@ -18,7 +20,8 @@ struct static_text {
 void static_texts_done(struct static_texts *texts)
 {
 	free(texts->texts);
-	*texts = (struct static_texts){0};
+	texts->texts = NULL;
+	texts->n = 0;
 }
 
 static int read_text(const struct facts *facts, int exe_fd, uint64_t va, size_t len, char *ret_text)
@@ -26,6 +29,8 @@ static int read_text(const struct facts *facts, int exe_fd, uint64_t va, size_t 
 	uint64_t start = facts->rodata_segment.va, size = facts->rodata_segment.size;
 	ssize_t n;
 
+	if (exe_fd < 0)
+		return -ENOENT;
 	if (va < start || va - start > size || len > size - (va - start))
 		return -ERANGE;
 	n = pread(exe_fd, ret_text, len, (off_t)(facts->rodata_segment.file_offset + (va - start)));
@@ -48,21 +53,74 @@ static void remember(struct static_texts *texts, uint64_t va, size_t len, const 
 	memcpy(grown[texts->n++].text, text, len);
 }
 
-int static_texts_get(struct static_texts *texts, const struct facts *facts, int exe_fd, uint64_t va,
-		     size_t len, char *ret_text)
+static int read_kept(const struct static_texts *texts, struct ps_text_key key, char *ret_text)
 {
-	int r;
+	struct ps_text text;
 
-	if (len > PS_LABEL_MAX)
-		return -ERANGE;
+	for (key.writer = 0; key.writer < PS_TEXT_WRITER_MAX; key.writer++) {
+		if (bpf_map_lookup_elem(texts->map_fd, &key, &text) < 0 || !text.set)
+			continue;
+		memcpy(ret_text, text.text, key.len);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* A map without room costs a look at the file each time philoscope starts, as long as there is one.
+ */
+static void keep(const struct static_texts *texts, struct ps_text_key key, const char *text)
+{
+	struct ps_text kept = {.set = 1};
+
+	key.writer = PS_TEXT_BY_USER;
+	memcpy(kept.text, text, key.len);
+	bpf_map_update_elem(texts->map_fd, &key, &kept, BPF_ANY);
+}
+
+static bool recall(const struct static_texts *texts, uint64_t va, size_t len, char *ret_text)
+{
 	for (size_t i = 0; i < texts->n; i++) {
 		if (texts->texts[i].va != va || texts->texts[i].len != len)
 			continue;
 		memcpy(ret_text, texts->texts[i].text, len);
-		return 0;
+		return true;
 	}
-	r = read_text(facts, exe_fd, va, len, ret_text);
+	return false;
+}
+
+int static_texts_get(struct static_texts *texts, const struct facts *facts, int exe_fd, uint64_t va,
+		     size_t len, char *ret_text)
+{
+	struct ps_text_key key = {.image = texts->image, .len = (uint16_t)len, .va = va};
+	int r;
+
+	if (len > PS_LABEL_MAX)
+		return -ERANGE;
+	if (recall(texts, va, len, ret_text))
+		return 0;
+	r = read_kept(texts, key, ret_text);
+	if (r < 0) {
+		r = read_text(facts, exe_fd, va, len, ret_text);
+		if (r == 0)
+			keep(texts, key, ret_text);
+	}
 	if (r == 0)
 		remember(texts, va, len, ret_text);
+	return r;
+}
+
+int static_texts_forget(int map_fd, uint32_t image)
+{
+	_cleanup_map_copy_ struct map_copy copy = {0};
+	int r = map_copy_read(map_fd, &copy);
+
+	if (r == 0 && copy.key_size != sizeof(struct ps_text_key))
+		return -EINVAL;
+	for (size_t i = 0; r == 0 && i < copy.n; i++) {
+		const struct ps_text_key *key = (const struct ps_text_key *)copy.keys + i;
+
+		if (key->image == image)
+			r = bpf_map_delete_elem(map_fd, key);
+	}
 	return r;
 }

@@ -84,6 +84,7 @@ static inline int setup(void **state)
 	host_reset();
 	host_add_map(processes);
 	host_add_map(process_cgroups);
+	host_add_map(texts);
 	host_add_map(goroutines);
 #define X(id, name, type, entries, entries_long) \
 	host_add_map(name);                      \

@@ -138,6 +138,38 @@ static void test_static_text_is_kept_by_address(void **state)
 	memcpy(&va, key->bytes + key->len[PS_LABEL_SOURCE], sizeof(va));
 	assert_true(va == plan.rodata_start);
 	assert_int_equal(dropped_in_all(), 0);
+	assert_int_equal(((struct ps_text *)host_map_value(&texts, 0))->set, 0);
+}
+
+/* User space may find neither file nor process any more. */
+static void test_static_text_is_stored_once_its_page_is_there(void **state)
+{
+	const struct ps_text_key *key;
+	const struct ps_text *text;
+
+	(void)state;
+	plan.rodata_start = (__u64)(uintptr_t)stack.event.operation.ptr - BIAS;
+	plan.rodata_end = plan.rodata_start + 1;
+	host_fault_start = plan.rodata_start + BIAS;
+	host_fault_end = host_fault_start + 6;
+	run();
+	event();
+	event_end();
+	host_fault_start = host_fault_end = 0;
+	event();
+	assert_int_equal(host_map_len(&texts), 1);
+	text = host_map_value(&texts, 0);
+	assert_int_equal(text->set, 0); /* only who makes a record stores texts */
+	event_end();
+	stack.event.table = TEXT("items");
+	event();
+	key = host_map_key(&texts, 0);
+	assert_int_equal(key->image, 1);
+	assert_int_equal(key->len, 6);
+	assert_true(key->va == plan.rodata_start);
+	assert_int_equal(text->set, 1);
+	assert_memory_equal(text->text, "INSERT", 6);
+	assert_int_equal(dropped_in_all(), 0);
 }
 
 static void test_unreadable_label_is_counted_all_the_same(void **state)
@@ -308,6 +340,7 @@ int main(void)
 	    TEST(label_over_255_bytes_is_cut_and_counted),
 	    TEST(labels_that_do_not_fit_together_are_cut),
 	    TEST(static_text_is_kept_by_address),
+	    TEST(static_text_is_stored_once_its_page_is_there),
 	    TEST(unreadable_label_is_counted_all_the_same),
 	    TEST(unreadable_source_is_counted_all_the_same),
 	    TEST(unreadable_arguments_are_dropped_and_said),
