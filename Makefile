@@ -63,6 +63,8 @@ LIBS     := -lbpf -lelf -lz -lmicrohttpd -lseccomp -lZydis -lcjson -lpthread
 
 obj_flags := $(CFLAGS)
 san_flags := -O1 -g $(SANITIZE)
+# For tests: can be killed between any two steps (user/util/fault.h).
+flt_flags := $(CFLAGS) -DPHILOSCOPE_FAULTS
 
 LIBBPF_CFLAGS := $(shell pkg-config --cflags libbpf 2>/dev/null)
 BPF_FLAGS := -target bpf -O2 -g -mcpu=v2 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ivmlinux -Ibpf \
@@ -116,7 +118,7 @@ $(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
 
 # ---- user space --------------------------------------------------------------------------------------------------------
 
-# $(call user_rules,obj or san)
+# $(call user_rules,obj, san or flt)
 define user_rules
 $(O)/$(1)/user/%.o: user/%.c $(O)/.flags | $(O)/.found $(SKELETONS)
 	@mkdir -p $$(@D)
@@ -130,6 +132,7 @@ $(NAMES_VERSION:%.c=$(O)/$(1)/%.o): $(O)/.version
 endef
 $(eval $(call user_rules,obj))
 $(eval $(call user_rules,san))
+$(eval $(call user_rules,flt))
 
 # Made anew each time: an archive keeps the members whose sources are gone.
 archive = @rm -f $@; mkdir -p $(@D); ar rcs $@ $(filter %.o,$^)
@@ -150,6 +153,11 @@ $(O)/philoscope: $(O)/obj/user/main.o $(O)/libphiloscope.a
 $(O)/san/philoscope: $(O)/san/user/main.o $(O)/san/libphiloscope.a
 	$(say) LINK $@
 	$(Q)$(CC) $(san_flags) $(filter %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
+$(O)/tools/philoscope_faults: $(USER_SOURCES:%.c=$(O)/flt/%.o)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(flt_flags) $(filter %.o,$^) $(LDFLAGS) $(LIBS) -o $@
 
 -include $(BPF_SOURCES:bpf/%.bpf.c=$(O)/bpf/%.bpf.d)
 
@@ -209,14 +217,15 @@ $(BENCH_PROGRAMS): $(O)/bench/%: tests/bench/%.c $(O)/libphiloscope.a $(BENCH_SK
 
 # ---- programs that the tests beside the stand-in run -----------------------------------------------------------------------
 
-TOOLS := $(patsubst tests/e2e/standin/tools/%.c,$(O)/tools/%,$(call find,tests/e2e/standin/tools,'*.c'))
-$(TOOLS): $(O)/tools/%: tests/e2e/standin/tools/%.c $(O)/libphiloscope.a
+C_TOOLS := $(patsubst tests/e2e/standin/tools/%.c,$(O)/tools/%,$(call find,tests/e2e/standin/tools,'*.c'))
+TOOLS := $(C_TOOLS) $(O)/tools/philoscope_faults
+$(C_TOOLS): $(O)/tools/%: tests/e2e/standin/tools/%.c $(O)/libphiloscope.a
 	@mkdir -p $(@D)
 	$(say) 'CC tool' $@
 	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -Itests/unit -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 # With a reader that does what the file tells it to: shows what the confinement is good for.
 $(O)/tools/hostile_observer: tests/unit/plan/hostile.c
--include $(TOOLS:%=%.d)
+-include $(C_TOOLS:%=%.d)
 
 # ---- fixtures, documents -------------------------------------------------------------------------------------------------
 

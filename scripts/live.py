@@ -102,7 +102,7 @@ class Worker(Program):
 class Observer(Program):
     def __init__(self, binary):
         self.port = free_port()
-        super().__init__("philoscope", [binary, "--identity.pid", f"--web.listen-address=127.0.0.1:{self.port}"],
+        super().__init__("philoscope", [binary, "--identity.pid", "--state.dir=none", f"--web.listen-address=127.0.0.1:{self.port}"],
                          stdout=sys.stderr)
 
     def text(self):

@@ -16,6 +16,7 @@
 #include "probe/goroutines.h"
 #include "retire.h"
 #include "scrape.h"
+#include "statedir.h"
 #include "util/cleanup.h"
 
 /* Only the safety net: processes announce themselves at exec. */
@@ -28,9 +29,8 @@ struct app {
 	struct registry *registry;
 	struct target_table targets;
 	struct identities *identities;
-	struct retired *retired;
 	struct metric_admission *admission;
-	uint64_t abandoned; /* events that were open when their process ended */
+	struct state *state;
 	struct http_server *server;
 	int epoll_fd, signal_fd, rescan_fd, clock_fd;
 	bool stop;
@@ -113,13 +113,10 @@ static void on_process_event(void *ctx, const struct ps_process_event *event)
 {
 	struct app *app = ctx;
 	pid_t pid = (pid_t)event->process.tgid;
-	unsigned int abandoned = 0;
 
 	if (event->kind == PS_PROCESS_EXIT || target_find(&app->targets, pid))
-		abandoned = goroutines_forget(app->shared, event);
-	pthread_mutex_lock(&app->lock);
-	app->abandoned += abandoned;
-	pthread_mutex_unlock(&app->lock);
+		state_drop(app->state, PS_DROP_SPAN_ABANDONED,
+			   goroutines_forget(app->shared, event));
 	if (event->kind == PS_PROCESS_EXIT) {
 		note_death(app, pid);
 		return;
@@ -178,18 +175,31 @@ static struct scrape_source scrape_source_of(struct app *app)
 	    .targets = &app->targets,
 	    .identities = app->identities,
 	    .admission = app->admission,
-	    .retired = app->retired,
 	};
 }
 
-/* Folds the numbers of processes that have ended and forgets identities that stay away. */
+static bool is_used(void *ctx, const struct image *image)
+{
+	const struct app *app = ctx;
+
+	for (size_t i = 0; i < app->targets.n; i++) {
+		const struct observed *observed = app->targets.targets[i].image;
+
+		if (observed && observed->image == image)
+			return true;
+	}
+	return false;
+}
+
+/* Folds the numbers of processes that have ended; forgets identities and images that stay away. */
 static void retire(struct app *app)
 {
 	struct scrape_source source = scrape_source_of(app);
 	int r;
 
 	pthread_mutex_lock(&app->lock);
-	r = retire_ended(&source, &app->abandoned);
+	r = retire_ended(&source);
+	registry_release_unused(app->registry, app->options->image_ttl_ns, is_used, app);
 	pthread_mutex_unlock(&app->lock);
 	if (r < 0)
 		log_warn("cannot retire ended processes: %s, ignoring", strerror(-r));
@@ -211,7 +221,6 @@ static int render(void *ctx, char **ret_text, size_t *ret_len)
 	int r;
 
 	pthread_mutex_lock(&app->lock);
-	source.abandoned = app->abandoned;
 	r = scrape_render(&source, ret_text, ret_len);
 	pthread_mutex_unlock(&app->lock);
 	if (r < 0)
@@ -378,6 +387,51 @@ static int check_kernel(struct kernel_features *ret_features)
 	return 0;
 }
 
+/* Opens the state at dir (NULL: none is kept). 0, or -errno after a line for -EBUSY. */
+static int open_state_at(struct app *app, const char *dir)
+{
+	uint32_t replaced;
+	int r = state_open(dir, &app->state, &replaced);
+
+	if (r == -EBUSY)
+		log_error("another philoscope works with %s: stop it, or give this one its own "
+			  "--state.dir",
+			  dir);
+	if (r == 0 && replaced)
+		log_warn("the state in %s is of another version (schema %u, this is %u) and was "
+			 "replaced: counters start anew, ignoring",
+			 dir, replaced, PS_SCHEMA_VERSION);
+	return r;
+}
+
+/*
+ * Where the state goes. Without a place for it everything works but for what outlives philoscope;
+ * that is said. 0, or -errno after a line.
+ */
+static int open_state(struct app *app)
+{
+	const char *dir = app->options->state_dir, *why = NULL;
+	int r = state_dir_prepare(dir, &why);
+
+	if (r == -EINVAL) {
+		log_error("--state.dir=%s %s", dir, why);
+		return r;
+	}
+	if (r == 0 && dir) {
+		r = open_state_at(app, dir);
+		if (r == 0 || r == -EBUSY)
+			return r;
+		why = strerror(-r);
+	}
+	if (dir)
+		log_warn("cannot keep state in %s: %s; counting stops with philoscope, ignoring",
+			 dir, why);
+	r = open_state_at(app, NULL);
+	if (r < 0)
+		log_error("cannot make BPF maps: %s", strerror(-r));
+	return r;
+}
+
 static int start_server(struct app *app)
 {
 	const struct http_options http = {
@@ -404,9 +458,12 @@ static int start(struct app *app)
 		r = check_kernel(&features);
 	if (r < 0)
 		return r;
+	r = open_state(app);
+	if (r < 0)
+		return r;
 	r = open_fds(app);
 	if (r == 0)
-		r = probe_shared_new(&features, &app->shared);
+		r = probe_shared_new(&features, app->state, &app->shared);
 	if (r == 0)
 		r = probe_shared_listen(app->shared, on_process_event, app);
 	if (r == 0)
@@ -414,10 +471,7 @@ static int start(struct app *app)
 	if (r == 0)
 		r = metric_admission_new(&app->admission);
 	if (r == 0)
-		r = identities_new(probe_shared_map_fd(app->shared, "process_cgroups"),
-				   &app->identities);
-	if (r == 0)
-		r = retired_new(&app->retired);
+		r = identities_new(app->shared, app->options->identity_pid, &app->identities);
 	if (r == 0)
 		r = watch_all(app);
 	if (r < 0) {
@@ -431,6 +485,8 @@ static int start(struct app *app)
 		return r;
 	/* The hooks are on already: what starts during the scan is reported by them. */
 	rescan(app);
+	/* What ended while no observer ran. */
+	retire(app);
 	log_info("serving on port %u", http_server_port(app->server));
 	return 0;
 }
@@ -439,10 +495,12 @@ static void finish(struct app *app)
 {
 	http_server_free(app->server);
 	metric_admission_free(app->admission);
-	retired_free(app->retired);
 	identities_free(app->identities);
+	if (app->state && app->options->remove_on_stop)
+		state_remove(app->state);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
+	state_close(app->state);
 	for (size_t i = 0; i < app->targets.n; i++)
 		free(app->targets.targets[i].image);
 	target_table_done(&app->targets);

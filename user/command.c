@@ -13,8 +13,6 @@
 #include "util/cleanup.h"
 #include "util/number.h"
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
-
 /* Writes the text to stdout; the exit code. */
 static int print(struct strbuf *buf)
 {

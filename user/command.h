@@ -4,10 +4,17 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
+
 /* philoscope inspect BINARY|PID [--json] */
 int command_inspect(int argc, char **argv);
 /* philoscope docs metrics */
 int command_docs(int argc, char **argv);
+
+/* philoscope status [--state.dir=DIR]: what is kept there. */
+int command_status(int argc, char **argv);
+/* philoscope reset [--state.dir=DIR]: removes it, for good. */
+int command_reset(int argc, char **argv);
 
 /* The hidden `inspect-child`: reads the executable on standard input, confined (plan/confine.h). */
 int command_inspect_child(int argc, char **argv);

@@ -5,46 +5,154 @@
 #include <errno.h>
 #include <string.h>
 
+#include "snapshot/map.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 #include "util/monotonic.h"
 
 /* kubelet writes what names a container about when it starts it. */
 #define SETTLE_NS (2 * 1000000000ULL)
 
-struct settled {
-	struct ps_process process;
-	struct identity identity;
+/* An entry of the map, which is always written first. */
+struct row {
+	uint32_t number;
+	struct state_identity identity;
 };
 
 struct identities {
-	int cgroups_fd;
-	struct settled **settled; /* owned, and what they point to: callers keep the addresses */
+	int processes_fd, cgroups_fd, map_fd;
+	bool with_pid;
+	struct row **rows; /* owned, and what they point to: callers keep the addresses */
 	size_t n;
 };
 
 _Static_assert(sizeof(struct cgroup_name) == PS_CGROUP_NAME_BYTES,
 	       "names are handed over as they are");
 
-int identities_new(int cgroups_fd, struct identities **ret_identities)
-{
-	struct identities *identities = calloc(1, sizeof(*identities));
-
-	if (!identities)
-		return -ENOMEM;
-	identities->cgroups_fd = cgroups_fd;
-	*ret_identities = identities;
-	return 0;
-}
+DEFINE_CLEANUP(struct identities *, identities_free)
 
 void identities_free(struct identities *identities)
 {
 	if (!identities)
 		return;
 	for (size_t i = 0; i < identities->n; i++)
-		free(identities->settled[i]);
-	free(identities->settled);
+		free(identities->rows[i]);
+	free(identities->rows);
 	free(identities);
 }
+
+static struct row *find_row(const struct identities *identities, uint32_t number)
+{
+	for (size_t i = 0; i < identities->n; i++)
+		if (identities->rows[i]->number == number)
+			return identities->rows[i];
+	return NULL;
+}
+
+const struct state_identity *identities_get(const struct identities *identities, uint32_t number)
+{
+	const struct row *row = find_row(identities, number);
+
+	return row ? &row->identity : NULL;
+}
+
+uint32_t identities_at(const struct identities *identities, size_t i)
+{
+	return i < identities->n ? identities->rows[i]->number : 0;
+}
+
+/* ---- the table and its map ---- */
+
+static int append(struct identities *identities, uint32_t number,
+		  const struct state_identity *identity)
+{
+	struct row **grown = realloc(identities->rows, (identities->n + 1) * sizeof(*grown));
+	struct row *row = malloc(sizeof(*row));
+
+	if (grown)
+		identities->rows = grown;
+	if (!grown || !row) {
+		free(row);
+		return -ENOMEM;
+	}
+	*row = (struct row){.number = number, .identity = *identity};
+	grown[identities->n++] = row;
+	return 0;
+}
+
+static int load(struct identities *identities)
+{
+	_cleanup_map_copy_ struct map_copy copy = {0};
+	int r = map_copy_read(identities->map_fd, &copy);
+
+	if (r == 0 && copy.value_size != sizeof(struct state_identity))
+		return -EINVAL;
+	for (size_t i = 0; r == 0 && i < copy.n; i++) {
+		struct state_identity identity;
+		uint32_t number;
+
+		memcpy(&number, copy.keys + i * copy.key_size, sizeof(number));
+		memcpy(&identity, copy.values + i * copy.value_size, sizeof(identity));
+		r = append(identities, number, &identity);
+	}
+	return r;
+}
+
+int identities_new(const struct probe_shared *shared, bool with_pid,
+		   struct identities **ret_identities)
+{
+	_cleanup_(identities_free_p) struct identities *identities = calloc(1, sizeof(*identities));
+	int r;
+
+	if (!identities)
+		return -ENOMEM;
+	identities->processes_fd = probe_shared_map_fd(shared, "processes");
+	identities->cgroups_fd = probe_shared_map_fd(shared, "process_cgroups");
+	identities->map_fd = state_map_fd(probe_shared_state(shared), STATE_IDENTITIES);
+	identities->with_pid = with_pid;
+	r = load(identities);
+	if (r == 0)
+		*ret_identities = TAKE_PTR(identities);
+	return r;
+}
+
+static bool same_labels(const struct state_identity *a, const struct state_identity *b)
+{
+	const struct identity *left = &a->texts, *right = &b->texts;
+
+	return a->pid == b->pid && strcmp(left->service, right->service) == 0 &&
+	       strcmp(left->namespace_name, right->namespace_name) == 0 &&
+	       strcmp(left->pod, right->pod) == 0 &&
+	       strcmp(left->container, right->container) == 0 &&
+	       strcmp(left->container_id, right->container_id) == 0;
+}
+
+static int find_or_add(struct identities *identities, const struct state_identity *identity,
+		       uint32_t *ret_number)
+{
+	uint32_t number = 1;
+	int r;
+
+	for (size_t i = 0; i < identities->n; i++) {
+		const struct row *row = identities->rows[i];
+
+		if (!row->identity.expired && same_labels(&row->identity, identity)) {
+			*ret_number = row->number;
+			return 0;
+		}
+	}
+	while (find_row(identities, number))
+		number++;
+	r = bpf_map_update_elem(identities->map_fd, &number, identity, BPF_NOEXIST);
+	FAULT_POINT(add_identity);
+	if (r == 0)
+		r = append(identities, number, identity);
+	if (r == 0)
+		*ret_number = number;
+	return r;
+}
+
+/* ---- settling ---- */
 
 /* The kernel's ring of names as a list, innermost first. Returns how many. */
 static size_t unroll(const struct ps_process_cgroups *cgroups, struct cgroup_name *ret_names)
@@ -85,49 +193,83 @@ static int resolve(const struct identities *identities, const struct snapshot_pr
 	return complete || !young ? 0 : -EAGAIN;
 }
 
-static const struct identity *settle(struct identities *identities,
-				     const struct ps_process *process,
-				     const struct identity *identity)
+/* Programs only insert these entries, user space alone changes them. */
+static int settle(struct identities *identities, const struct snapshot_process *process,
+		  struct ps_process_info *info, const char *service)
 {
-	struct settled **grown = realloc(identities->settled, (identities->n + 1) * sizeof(*grown));
-	struct settled *entry = malloc(sizeof(*entry));
+	struct state_identity identity = {.pid = identities->with_pid ? process->process.tgid : 0};
+	int r = resolve(identities, process, &identity.texts);
 
-	if (grown)
-		identities->settled = grown;
-	if (!grown || !entry) {
-		free(entry);
-		return NULL;
-	}
-	*entry = (struct settled){.process = *process, .identity = *identity};
-	grown[identities->n++] = entry;
-	return &entry->identity;
+	if (r < 0)
+		return r;
+	snprintf(identity.texts.service, sizeof(identity.texts.service), "%s", service);
+	r = find_or_add(identities, &identity, &info->identity);
+	return r < 0 ? r
+		     : bpf_map_update_elem(identities->processes_fd, &process->process, info,
+					   BPF_EXIST);
 }
 
-const struct identity *identities_of(struct identities *identities,
-				     const struct snapshot_process *process)
+/* What was settled holds, unless this observer is to tell processes apart in another way. */
+static bool is_settled(const struct identities *identities, const struct ps_process_info *info)
 {
-	struct identity identity;
+	const struct row *row = find_row(identities, info->identity);
 
-	for (size_t i = 0; i < identities->n; i++)
-		if (snapshot_process_compare(&identities->settled[i]->process, &process->process) ==
-		    0)
-			return &identities->settled[i]->identity;
-	if (resolve(identities, process, &identity) < 0)
-		return NULL;
-	return settle(identities, &process->process, &identity);
+	return row && !row->identity.expired && (row->identity.pid != 0) == identities->with_pid;
 }
 
-void identities_keep(struct identities *identities, const struct snapshot *snapshot)
+int identities_of(struct identities *identities, const struct snapshot_process *process,
+		  const char *service, uint32_t *ret_number)
 {
-	size_t kept = 0;
+	struct ps_process_info info;
+	int r = bpf_map_lookup_elem(identities->processes_fd, &process->process, &info);
 
-	for (size_t i = 0; i < identities->n; i++) {
-		struct settled *entry = identities->settled[i];
+	if (r == 0 && !is_settled(identities, &info))
+		r = settle(identities, process, &info, service);
+	if (r == 0)
+		*ret_number = info.identity;
+	return r;
+}
 
-		if (snapshot_find_process(snapshot, &entry->process))
-			identities->settled[kept++] = entry;
-		else
-			free(entry);
-	}
-	identities->n = kept;
+/* ---- the end of an identity ---- */
+
+/* Writes the changed identity, then believes it. */
+static int change(struct identities *identities, uint32_t number,
+		  const struct state_identity *changed)
+{
+	struct row *row = find_row(identities, number);
+	int r = bpf_map_update_elem(identities->map_fd, &number, changed, BPF_EXIST);
+
+	if (r == 0)
+		row->identity = *changed;
+	return r;
+}
+
+int identities_touch(struct identities *identities, uint32_t number, uint64_t now_ns)
+{
+	struct state_identity identity = find_row(identities, number)->identity;
+
+	identity.last_ns = now_ns;
+	return change(identities, number, &identity);
+}
+
+int identities_expire(struct identities *identities, uint32_t number)
+{
+	struct state_identity identity = find_row(identities, number)->identity;
+
+	identity.expired = 1;
+	return change(identities, number, &identity);
+}
+
+int identities_remove(struct identities *identities, uint32_t number)
+{
+	size_t i = 0;
+	int r = bpf_map_delete_elem(identities->map_fd, &number);
+
+	if (r < 0)
+		return r;
+	while (identities->rows[i]->number != number)
+		i++;
+	free(identities->rows[i]);
+	identities->rows[i] = identities->rows[--identities->n];
+	return 0;
 }

@@ -41,10 +41,11 @@ static bool same_state(const struct process_exe *a, const struct process_exe *b)
 const struct inode *inodes_find(const struct inodes *inodes, const struct process_exe *exe)
 {
 	for (size_t i = 0; i < inodes->n; i++) {
-		const struct process_exe *known = &inodes->inodes[i].exe;
+		const struct inode *known = &inodes->inodes[i];
 
-		if (same_file(known, exe) && same_state(known, exe))
-			return &inodes->inodes[i];
+		if (!known->inherited && same_file(&known->exe, exe) &&
+		    same_state(&known->exe, exe))
+			return known;
 	}
 	return NULL;
 }
@@ -84,14 +85,63 @@ int inodes_add(struct inodes *inodes, const struct inode *inode)
 	return 0;
 }
 
-int inodes_take(struct inodes *inodes, int watch, struct inode *ret_inode)
+/* What an entry is looked for by. */
+struct wanted {
+	int watch;
+	const struct process_exe *exe;
+	const struct image *image;
+};
+
+static bool has_watch(const struct inode *inode, const struct wanted *wanted)
+{
+	return inode->watch == wanted->watch;
+}
+
+static bool is_inherited_file(const struct inode *inode, const struct wanted *wanted)
+{
+	return inode->inherited && same_file(&inode->exe, wanted->exe);
+}
+
+static bool is_of_image(const struct inode *inode, const struct wanted *wanted)
+{
+	return inode->image == wanted->image;
+}
+
+static int take(struct inodes *inodes,
+		bool (*is_wanted)(const struct inode *inode, const struct wanted *wanted),
+		const struct wanted *wanted, struct inode *ret_inode)
 {
 	for (size_t i = 0; i < inodes->n; i++) {
-		if (inodes->inodes[i].watch != watch)
+		if (!is_wanted(&inodes->inodes[i], wanted))
 			continue;
 		*ret_inode = inodes->inodes[i];
 		remove_at(inodes, i);
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int inodes_take(struct inodes *inodes, int watch, struct inode *ret_inode)
+{
+	return take(inodes, has_watch, &(struct wanted){.watch = watch}, ret_inode);
+}
+
+int inodes_take_inherited(struct inodes *inodes, const struct process_exe *exe,
+			  struct inode *ret_inode)
+{
+	return take(inodes, is_inherited_file, &(struct wanted){.exe = exe}, ret_inode);
+}
+
+int inodes_take_image(struct inodes *inodes, const struct image *image, struct inode *ret_inode)
+{
+	return take(inodes, is_of_image, &(struct wanted){.image = image}, ret_inode);
+}
+
+const struct inode *inodes_inherited(const struct inodes *inodes, const struct image *image,
+				     size_t i)
+{
+	for (size_t at = 0; at < inodes->n; at++)
+		if (inodes->inodes[at].inherited && inodes->inodes[at].image == image && i-- == 0)
+			return &inodes->inodes[at];
+	return NULL;
 }

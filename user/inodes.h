@@ -13,6 +13,7 @@ struct inode {
 	int error;           /* -errno when its image could not be attached to it, else 0 */
 	int links;           /* probe_image_attach's number, -1 = none of its own */
 	int watch;           /* inotify watch, -1 = none */
+	bool inherited;      /* an earlier observer attached it; not seen in a process since */
 };
 
 struct inodes;
@@ -22,7 +23,10 @@ int inodes_new(struct inodes **ret_inodes);
 /* NULL is fine. */
 void inodes_free(struct inodes *inodes);
 
-/* The entry of exactly this file in exactly this state, or NULL. Valid until the table changes. */
+/*
+ * The entry of exactly this file in exactly this state, or NULL; inherited ones are not found.
+ * Valid until the table changes.
+ */
 const struct inode *inodes_find(const struct inodes *inodes, const struct process_exe *exe);
 /*
  * Whether an attached entry of the image may be the same real inode: under overlayfs one file shows
@@ -37,5 +41,15 @@ bool inodes_may_be_attached(const struct inodes *inodes, const struct image *ima
 int inodes_add(struct inodes *inodes, const struct inode *inode);
 /* Takes the entry with this inotify watch out. 0 with a copy of it, or -ENOENT. */
 int inodes_take(struct inodes *inodes, int watch, struct inode *ret_inode);
+/* Takes an inherited entry of this device and inode number out, whatever its size and time. 0 with
+ * a copy of it, or -ENOENT. */
+int inodes_take_inherited(struct inodes *inodes, const struct process_exe *exe,
+			  struct inode *ret_inode);
+/* Takes any entry of this image out. 0 with a copy of it, or -ENOENT. */
+int inodes_take_image(struct inodes *inodes, const struct image *image, struct inode *ret_inode);
+/* The i-th inherited entry of this image, or NULL behind the last. Valid until the table changes.
+ */
+const struct inode *inodes_inherited(const struct inodes *inodes, const struct image *image,
+				     size_t i);
 
 #endif

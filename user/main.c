@@ -14,6 +14,8 @@ static const struct {
 } commands[] = {
     {"inspect", command_inspect},
     {"docs", command_docs},
+    {"status", command_status},
+    {"reset", command_reset},
     {CONFINE_CHILD_COMMAND, command_inspect_child},
 };
 

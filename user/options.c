@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/address.h"
+#include "statedir.h"
 #include "util/cleanup.h"
 #include "util/number.h"
 #include "version.h"
@@ -46,7 +47,7 @@ static const char *set_identity_pid(struct options *options, const char *value)
 }
 
 /* Go's way of writing durations, one unit: 90s, 15m, 24h. */
-static const char *set_identity_ttl(struct options *options, const char *value)
+static const char *set_duration(const char *value, uint64_t *ret_ns)
 {
 	static const struct {
 		char unit;
@@ -63,10 +64,33 @@ static const char *set_identity_ttl(struct options *options, const char *value)
 		digits[len - 1] = '\0';
 		if (number_parse_u64(digits, 1, 1000000, &number) < 0)
 			break;
-		options->identity_ttl_ns = number * units[i].seconds * 1000000000ULL;
+		*ret_ns = number * units[i].seconds * 1000000000ULL;
 		return NULL;
 	}
 	return "must be a number from 1 to 1000000 and a unit: s, m or h";
+}
+
+static const char *set_identity_ttl(struct options *options, const char *value)
+{
+	return set_duration(value, &options->identity_ttl_ns);
+}
+
+static const char *set_image_ttl(struct options *options, const char *value)
+{
+	return set_duration(value, &options->image_ttl_ns);
+}
+
+static const char *set_state_dir(struct options *options, const char *value)
+{
+	options->state_dir = strcmp(value, "none") == 0 ? NULL : value;
+	return !options->state_dir || value[0] == '/' ? NULL : "must be an absolute path, or none";
+}
+
+static const char *set_on_stop(struct options *options, const char *value)
+{
+	options->remove_on_stop = strcmp(value, "remove") == 0;
+	return options->remove_on_stop || strcmp(value, "keep") == 0 ? NULL
+								     : "must be keep or remove";
 }
 
 /* Prometheus metric names: [a-zA-Z_:][a-zA-Z0-9_:]*; colons are for recording rules. */
@@ -116,6 +140,11 @@ static const struct option_row rows[] = {
      set_identity_pid},
     {"identity.ttl", "DURATION", "keep counters so long after the last process (default 15m)",
      set_identity_ttl},
+    {"image.ttl", "DURATION", "release probes so long after their last process (default 10m)",
+     set_image_ttl},
+    {"state.dir", "DIR", "what outlives philoscope, or none (default " STATE_DIR_DEFAULT ")",
+     set_state_dir},
+    {"state.on-stop", "WHAT", "what a stop does to it: keep or remove (default keep)", set_on_stop},
     {"metrics.namespace", "NAME", "first word of the targets' metrics (default philotes)",
      set_namespace},
     {"metrics.max-series", "N",
@@ -134,7 +163,9 @@ static void print_help(void)
 {
 	puts("Usage: philoscope [FLAG]...\n"
 	     "       philoscope inspect BINARY|PID [--json]\n"
-	     "       philoscope docs metrics\n\n"
+	     "       philoscope docs metrics\n"
+	     "       philoscope status [--state.dir=DIR]\n"
+	     "       philoscope reset [--state.dir=DIR]\n\n"
 	     "Observes the Philotes processes of this host from outside and serves their "
 	     "metrics.\n\n"
 	     "Flags:");
@@ -176,6 +207,8 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 	    .listen_address = ":10414",
 	    .telemetry_path = "/metrics",
 	    .identity_ttl_ns = 15 * 60 * 1000000000ULL,
+	    .image_ttl_ns = 10 * 60 * 1000000000ULL,
+	    .state_dir = STATE_DIR_DEFAULT,
 	    .metrics = {.namespace_name = "philotes", .max_series = 2000},
 	    .log_level = LOG_LEVEL_INFO,
 	};

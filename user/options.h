@@ -15,6 +15,9 @@ struct options {
 	const char *telemetry_path;
 	bool identity_pid;
 	uint64_t identity_ttl_ns;
+	uint64_t image_ttl_ns;
+	const char *state_dir; /* NULL = none */
+	bool remove_on_stop;
 	struct metric_options metrics;
 	struct plan_options plan;
 	enum log_level log_level;

@@ -9,29 +9,22 @@
 
 #include "plan/confine.h"
 #include "plan/facts_check.h"
+#include "probe/cover.h"
+#include "probe/gap.h"
+#include "snapshot/map.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/monotonic.h"
 
 struct registry {
 	struct probe_shared *shared;
 	struct plan_options options;
-	struct image **images; /* owned, and what they point to */
-	size_t nimages;
+	struct images *images;
 	struct inodes *inodes;
 	int inotify_fd;
+	uint64_t start_ns; /* of this observer, CLOCK_MONOTONIC */
+	bool told;         /* that this kernel or file system can't keep links */
 };
-
-static void image_free(struct image *image)
-{
-	if (!image)
-		return;
-	probe_image_free(image->probe);
-	static_texts_done(&image->texts);
-	close_p(&image->exe_fd);
-	free(image);
-}
-
-DEFINE_CLEANUP(struct image *, image_free)
 
 void finding_done(struct finding *finding)
 {
@@ -40,6 +33,101 @@ void finding_done(struct finding *finding)
 }
 
 DEFINE_CLEANUP(struct registry *, registry_free)
+
+/* ---- what an earlier observer has left ---- */
+
+/* Links whose pins were never all there, or whose image is not known, are of no use. */
+static int inherit_link(struct registry *registry, const struct state_link_key *key,
+			const struct state_link *row)
+{
+	struct inode inode = {.exe = row->exe,
+			      .image = images_get(registry->images, key->image),
+			      .links = (int)key->number,
+			      .watch = -1,
+			      .inherited = true};
+
+	if (inode.image && row->complete)
+		return inodes_add(registry->inodes, &inode);
+	state_remove_link(probe_shared_state(registry->shared), key->image, key->number);
+	return 0;
+}
+
+static int inherit(struct registry *registry)
+{
+	_cleanup_map_copy_ struct map_copy copy = {0};
+	int r =
+	    map_copy_read(state_map_fd(probe_shared_state(registry->shared), STATE_LINKS), &copy);
+
+	if (r == 0 && copy.value_size != sizeof(struct state_link))
+		return -EINVAL;
+	for (size_t i = 0; r == 0 && i < copy.n; i++)
+		r = inherit_link(registry, (const struct state_link_key *)copy.keys + i,
+				 (const struct state_link *)copy.values + i);
+	return r;
+}
+
+/* Takes the links of an entry away that is no longer in the table. */
+static void drop_links(struct registry *registry, const struct inode *inode)
+{
+	struct image *image = inode->image;
+
+	if (inode->watch >= 0)
+		inotify_rm_watch(registry->inotify_fd, inode->watch);
+	if (inode->links < 0)
+		return;
+	if (image->probe)
+		probe_image_detach(image->probe, (uint32_t)inode->links);
+	else
+		state_remove_link(probe_shared_state(registry->shared), image->number,
+				  (uint32_t)inode->links);
+}
+
+/* Forgets all files of an image and takes their links away. */
+static void drop_image_links(struct registry *registry, const struct image *image)
+{
+	struct inode inode;
+
+	while (inodes_take_image(registry->inodes, image, &inode) == 0)
+		drop_links(registry, &inode);
+}
+
+/* A file that was overwritten in place while nobody watched it: its probes stand in other code. */
+static void drop_overwritten(struct registry *registry, const struct process_exe *exe)
+{
+	struct inode inode;
+
+	if (inodes_take_inherited(registry->inodes, exe, &inode) < 0)
+		return;
+	if (inode.exe.size == exe->size && inode.exe.mtime_ns == exe->mtime_ns) {
+		inodes_add(registry->inodes, &inode);
+		return;
+	}
+	log_warn("an executable of binary %s was written to while philoscope was away: its probes "
+		 "are taken away, ignoring",
+		 inode.image->binary);
+	drop_links(registry, &inode);
+}
+
+/* Puts the image's programs, just loaded, behind the links that are there. */
+static void resume_links(struct registry *registry, struct image *image)
+{
+	const struct inode *inherited;
+	size_t i = 0;
+
+	while (image->probe && (inherited = inodes_inherited(registry->inodes, image, i))) {
+		struct inode inode = *inherited;
+		int r = probe_image_resume(image->probe, (uint32_t)inode.links);
+
+		if (r == 0) {
+			i++;
+			continue;
+		}
+		log_warn("cannot take over a link of binary %s: %s, ignoring", image->binary,
+			 strerror(-r));
+		inodes_take_inherited(registry->inodes, &inode.exe, &inode);
+		drop_links(registry, &inode);
+	}
+}
 
 int registry_new(struct probe_shared *shared, const struct plan_options *options,
 		 struct registry **ret_registry)
@@ -51,10 +139,15 @@ int registry_new(struct probe_shared *shared, const struct plan_options *options
 		return -ENOMEM;
 	registry->shared = shared;
 	registry->options = *options;
+	registry->start_ns = monotonic_ns();
 	registry->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (registry->inotify_fd < 0)
 		return -errno;
 	r = inodes_new(&registry->inodes);
+	if (r == 0)
+		r = images_new(shared, &registry->images);
+	if (r == 0)
+		r = inherit(registry);
 	if (r < 0)
 		return r;
 	*ret_registry = TAKE_PTR(registry);
@@ -65,107 +158,32 @@ void registry_free(struct registry *registry)
 {
 	if (!registry)
 		return;
-	for (size_t i = 0; i < registry->nimages; i++)
-		image_free(registry->images[i]);
-	free(registry->images);
+	images_free(registry->images);
 	inodes_free(registry->inodes);
 	close_p(&registry->inotify_fd);
 	free(registry);
 }
 
-/* What the plan wanted and the kernel did not give. */
-static void fail_plan(struct plan *plan, enum plan_reason reason)
+/* ---- attaching ---- */
+
+/* How many planned sites of the process hold breakpoints, if its inode may be one of the image's
+ * attached ones; else 0. -errno when the process can't be read. */
+static int covered_sites(const struct registry *registry, const struct image *image,
+			 const struct plan *plan, const struct facts *facts, pid_t pid,
+			 const struct process_exe *exe)
 {
-	for (int id = 0; id < PS_SITE_MAX; id++)
-		if (plan->site_reason[id] == PLAN_REASON_NONE)
-			plan->site_reason[id] = (uint8_t)reason;
-	for (int id = 0; id < PS_METRIC_MAX; id++)
-		if (plan->metric_reason[id] == PLAN_REASON_NONE)
-			plan->metric_reason[id] = (uint8_t)reason;
-	plan->nsites = 0;
-}
-
-static struct image *find_image(struct registry *registry, const struct facts *facts,
-				uint64_t plan_hash)
-{
-	for (size_t i = 0; i < registry->nimages; i++) {
-		struct image *image = registry->images[i];
-
-		if (image->plan.hash == plan_hash &&
-		    strcmp(image->facts.build_id, facts->build_id) == 0)
-			return image;
-	}
-	return NULL;
-}
-
-/* Loads the image's programs; a refusal by the kernel becomes the reason of every probe. */
-static void load_image(struct registry *registry, struct image *image)
-{
-	int r;
-
-	if (image->plan.nsites == 0)
-		return;
-	image->plan.layout.image = image->number;
-	r = probe_image_new(registry->shared, &image->plan, &image->facts, &image->probe);
-	if (r < 0) {
-		log_error(
-		    "cannot load the programs for binary %s: %s; --log.level=debug shows what the "
-		    "kernel said, ignoring",
-		    image->binary, strerror(-r));
-		fail_plan(&image->plan, PLAN_REASON_LOAD_FAILED);
-	}
-}
-
-static int add_image(struct registry *registry, const struct facts *facts, const struct plan *plan,
-		     int exe_fd, struct image **ret_image)
-{
-	_cleanup_(image_free_p) struct image *image = calloc(1, sizeof(*image));
-	struct image **images;
-
-	if (!image)
-		return -ENOMEM;
-	image->exe_fd = -1;
-	images = realloc(registry->images, (registry->nimages + 1) * sizeof(*images));
-	if (!images)
-		return -ENOMEM;
-	registry->images = images;
-	image->exe_fd = dup(exe_fd);
-	if (image->exe_fd < 0)
-		return -errno;
-	image->number = (uint32_t)registry->nimages + 1;
-	image->facts = *facts;
-	image->plan = *plan;
-	memcpy(image->binary, facts->build_id, sizeof(image->binary) - 1);
-	load_image(registry, image);
-	*ret_image = registry->images[registry->nimages++] = TAKE_PTR(image);
-	return 0;
-}
-
-/*
- * 1 when the process runs an inode that is attached already under another device number, 0 when
- * not, or -errno. Its breakpoints alone prove nothing: they may be another observer's.
- */
-static int is_covered(const struct registry *registry, const struct image *image, pid_t pid,
-		      const struct process_exe *exe)
-{
-	const struct facts_site *site = image->facts.sites;
 	uint64_t bias;
-	int r;
+	int id = 0, r;
 
+	/* Its breakpoints alone prove nothing: they may be another observer's. */
 	if (!inodes_may_be_attached(registry->inodes, image, exe))
 		return 0;
-	while (site->reason != PLAN_REASON_NONE) /* a loaded image has at least one */
-		site++;
-	r = process_load_bias(pid, exe, site->va, site->file_offset, &bias);
-	return r < 0 ? r : probe_image_covers(image->probe, pid, bias);
-}
-
-/* The first inode of an image could not be attached: nothing of it is. */
-static void give_up(struct image *image)
-{
-	probe_image_free(image->probe);
-	image->probe = NULL;
-	fail_plan(&image->plan, PLAN_REASON_ATTACH_FAILED);
+	while (id < PS_SITE_MAX && plan->site_reason[id] != PLAN_REASON_NONE)
+		id++;
+	if (id == PS_SITE_MAX)
+		return 0;
+	r = process_load_bias(pid, exe, facts->sites[id].va, facts->sites[id].file_offset, &bias);
+	return r < 0 ? r : probe_covered_sites(plan, facts, pid, bias);
 }
 
 /* A write to the file must take its probes away. Without a watch that is missed, and said. */
@@ -184,36 +202,92 @@ static int watch_file(const struct registry *registry, int exe_fd)
 	return watch;
 }
 
-/*
- * Attaches the file of a finding to its image, unless its real inode is attached already under
- * another device number. 0 with inode->error, links and watch set; -errno when it could not be told
- * whether it is.
- */
-static int attach_file(const struct registry *registry, pid_t pid, const struct finding *finding,
-		       struct inode *inode)
+/* The file is attached already. If it was by an earlier observer, under this device number: the
+ * links are ours now. */
+static void claim_links(struct registry *registry, const struct finding *finding,
+			struct inode *inode)
+{
+	struct inode inherited;
+
+	if (inodes_take_inherited(registry->inodes, &finding->exe, &inherited) < 0)
+		return;
+	inode->links = inherited.links;
+	inode->watch = watch_file(registry, finding->exe_fd);
+}
+
+/* What is not attached now and was before had nobody who counted in between. */
+static void close_gap(struct registry *registry, const struct finding *finding,
+		      const struct image *image)
+{
+	struct inode inode;
+
+	if (inodes_take_inherited(registry->inodes, &finding->exe, &inode) == 0)
+		drop_links(registry, &inode);
+	if (gap_close(registry->shared, image->number, &finding->exe, registry->start_ns) < 0)
+		log_warn("cannot read which processes were counted before, ignoring");
+}
+
+static void tell_pin_error(struct registry *registry, const struct image *image)
+{
+	int r = probe_image_pin_error(image->probe);
+
+	if (r == 0 || registry->told)
+		return;
+	registry->told = true;
+	log_warn("cannot keep the probes of binary %s (%s): counting stops with philoscope%s, "
+		 "ignoring",
+		 image->binary, strerror(-r),
+		 r == -EINVAL ? ", for kernels before 5.15 can't pin perf_event links" : "");
+}
+
+/* Attaches a file that is not. 0, or -errno. */
+static int attach_new(struct registry *registry, const struct finding *finding, struct inode *inode)
 {
 	struct image *image = inode->image;
-	int r = is_covered(registry, image, pid, &finding->exe);
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : 0;
+	close_gap(registry, finding, image);
 	/* Watched first: what is written from here on is told. */
 	inode->watch = watch_file(registry, finding->exe_fd);
 	r = facts_match_file(&image->facts, finding->exe_fd);
 	if (r == 0)
-		r = probe_image_attach(image->probe, finding->exe_fd);
-	if (r >= 0) {
-		inode->links = r;
-		return 0;
-	}
-	log_error("cannot attach to the executable of process %d: %s; --log.level=debug shows what "
-		  "the kernel said, ignoring",
-		  pid, strerror(-r));
-	inode->error = r;
-	if (probe_image_inodes(image->probe) == 0)
-		give_up(image);
+		r = probe_image_attach(image->probe, finding->exe_fd, &finding->exe);
+	if (r < 0)
+		return r;
+	inode->links = r;
+	tell_pin_error(registry, image);
 	return 0;
 }
+
+/*
+ * Attaches the file of a finding to its image, unless its real inode is attached already, maybe
+ * under another device number. 0 with inode->error, links and watch set; -errno when it could not
+ * be told whether it is.
+ */
+static int attach_file(struct registry *registry, pid_t pid, const struct finding *finding,
+		       struct inode *inode)
+{
+	struct image *image = inode->image;
+	int r = covered_sites(registry, image, &image->plan, &image->facts, pid, &finding->exe);
+
+	if (r < 0)
+		return r;
+	if (r == (int)image->plan.nsites) {
+		claim_links(registry, finding, inode);
+		return 0;
+	}
+	inode->error = attach_new(registry, finding, inode);
+	if (inode->error == 0)
+		return 0;
+	log_error("cannot attach to the executable of process %d: %s; --log.level=debug shows what "
+		  "the kernel said, ignoring",
+		  pid, strerror(-inode->error));
+	if (probe_image_inodes(image->probe) == 0)
+		images_fail(registry->images, image, PLAN_REASON_ATTACH_FAILED);
+	return 0;
+}
+
+/* ---- looking ---- */
 
 /* True for a Philotes executable, also for one that can't be read further. */
 static bool is_philotes(const struct facts *facts)
@@ -248,19 +322,64 @@ int registry_look(const struct registry *registry, pid_t pid, struct finding *re
 	return 0;
 }
 
+/*
+ * The same content under another plan: an earlier observer knew other probes, or was told to attach
+ * others. Ids of contents can be made to collide, so it must also be the file that is attached.
+ */
+static struct image *find_superseded(const struct registry *registry, pid_t pid,
+				     const struct finding *finding)
+{
+	struct image *const *images;
+	size_t n = images_all(registry->images, &images);
+	struct plan every_site;
+
+	plan_make(&finding->facts, &(struct plan_options){0}, &every_site);
+	for (size_t i = 0; i < n; i++)
+		if (!images[i]->loaded &&
+		    strcmp(images[i]->facts.build_id, finding->facts.build_id) == 0 &&
+		    covered_sites(registry, images[i], &every_site, &finding->facts, pid,
+				  &finding->exe) > 0)
+			return images[i];
+	return NULL;
+}
+
+/* Nothing of the old plan may run when the new one begins. */
+static void supersede(struct registry *registry, struct image *image)
+{
+	log_info("binary %s is to be probed in another way than before", image->binary);
+	drop_image_links(registry, image);
+	images_unload(registry->images, image);
+	if (gap_close(registry->shared, image->number, NULL, registry->start_ns) < 0)
+		log_warn("cannot read which processes were counted before, ignoring");
+}
+
 /* The image of what was found, made if it is a new one. -ENOENT when it is not Philotes. */
-static int find_or_add_image(struct registry *registry, const struct finding *finding,
+static int find_or_add_image(struct registry *registry, pid_t pid, const struct finding *finding,
 			     struct image **ret_image)
 {
+	struct image *image;
 	struct plan plan;
+	int r;
 
 	if (!is_philotes(&finding->facts))
 		return -ENOENT;
 	plan_make(&finding->facts, &registry->options, &plan);
-	*ret_image = find_image(registry, &finding->facts, plan.hash);
-	if (*ret_image)
-		return 0;
-	return add_image(registry, &finding->facts, &plan, finding->exe_fd, ret_image);
+	image = images_find(registry->images, finding->facts.build_id, plan.hash);
+	if (!image) {
+		image = find_superseded(registry, pid, finding);
+		if (!image)
+			return images_add(registry->images, &finding->facts, &plan, finding->exe_fd,
+					  ret_image);
+		supersede(registry, image);
+	}
+	if (!image->loaded) {
+		r = images_load(registry->images, image, &finding->facts, &plan, finding->exe_fd);
+		if (r < 0)
+			return r;
+		resume_links(registry, image);
+	}
+	*ret_image = image;
+	return 0;
 }
 
 int registry_settle(struct registry *registry, pid_t pid, const struct finding *finding,
@@ -272,7 +391,8 @@ int registry_settle(struct registry *registry, pid_t pid, const struct finding *
 	if (finding->known) {
 		inode = *finding->known;
 	} else {
-		r = find_or_add_image(registry, finding, &inode.image);
+		drop_overwritten(registry, &finding->exe);
+		r = find_or_add_image(registry, pid, finding, &inode.image);
 		if (r < 0 && r != -ENOENT)
 			return r;
 		r = inode.image && inode.image->probe ? attach_file(registry, pid, finding, &inode)
@@ -307,7 +427,7 @@ void registry_on_change(struct registry *registry)
 		inotify_rm_watch(registry->inotify_fd, event.wd);
 		if (inode.links < 0 || !inode.image->probe)
 			continue;
-		probe_image_detach(inode.image->probe, inode.links);
+		probe_image_detach(inode.image->probe, (uint32_t)inode.links);
 		log_info("an executable of binary %s was written to: its probes are gone",
 			 inode.image->binary);
 	}
@@ -326,11 +446,59 @@ enum target_state registry_image_state(const struct image *image)
 
 size_t registry_images(const struct registry *registry, struct image *const **ret_images)
 {
-	*ret_images = registry->images;
-	return registry->nimages;
+	return images_all(registry->images, ret_images);
 }
 
 struct image *registry_image(const struct registry *registry, uint32_t number)
 {
-	return number >= 1 && number <= registry->nimages ? registry->images[number - 1] : NULL;
+	return images_get(registry->images, number);
+}
+
+/* ---- the end of an image ---- */
+
+static bool is_released(const struct registry *registry, const struct image *image)
+{
+	return !image->loaded && !inodes_inherited(registry->inodes, image, 0);
+}
+
+void registry_release_unused(struct registry *registry, uint64_t ttl_ns,
+			     bool (*is_used)(void *ctx, const struct image *image), void *ctx)
+{
+	uint64_t now_ns = monotonic_ns();
+	struct image *const *images;
+	size_t n = images_all(registry->images, &images);
+
+	for (size_t i = 0; i < n; i++) {
+		struct image *image = images[i];
+
+		if (is_used(ctx, image))
+			image->live_ns = now_ns;
+		if (now_ns - image->live_ns <= ttl_ns || is_released(registry, image))
+			continue;
+		log_info("binary %s has not run for a while: its probes are released",
+			 image->binary);
+		drop_image_links(registry, image);
+		images_unload(registry->images, image);
+	}
+}
+
+static bool has_processes(const struct snapshot *snapshot, uint32_t image)
+{
+	for (size_t i = 0; i < snapshot->nprocesses; i++)
+		if (snapshot->processes[i].info.image == image)
+			return true;
+	return false;
+}
+
+/* From the end, because the last one takes the place of one that goes. */
+void registry_forget_released(struct registry *registry, const struct snapshot *snapshot)
+{
+	struct image *const *images;
+
+	for (size_t i = images_all(registry->images, &images); i-- > 0;) {
+		struct image *image = images[i];
+
+		if (is_released(registry, image) && !has_processes(snapshot, image->number))
+			images_forget(registry->images, image);
+	}
 }

@@ -2,34 +2,23 @@
 /*
  * Which executables there are: each distinct content is inspected, planned and loaded once, each
  * real inode attached once, and whatever was found not to be Philotes is remembered so that the
- * next process of it costs one lookup.
+ * next process of it costs one lookup. What an earlier observer attached is taken over when a
+ * process shows that it is still there.
  */
 #ifndef REGISTRY_H
 #define REGISTRY_H
 
+#include "images.h"
 #include "inodes.h"
-#include "plan/plan.h"
-#include "probe/image.h"
-#include "static_text.h"
+#include "snapshot/snapshot.h"
 #include "target/target.h"
-
-/* One distinct Philotes executable. */
-struct image {
-	uint32_t number; /* in the kernel's records; from 1 */
-	struct facts facts;
-	struct plan plan; /* a site or metric that failed to attach has the failure as its reason */
-	struct probe_image *probe; /* owned; NULL when nothing is attached */
-	struct static_texts texts; /* read from it so far */
-	int exe_fd;                /* owned: to read static strings */
-	char binary[13];           /* first 12 hex digits of the build id */
-};
 
 struct registry;
 
-/* 0 or -ENOMEM. shared is borrowed. */
+/* 0, -ENOMEM or -errno. shared is borrowed. */
 int registry_new(struct probe_shared *shared, const struct plan_options *options,
 		 struct registry **ret_registry);
-/* Detaches everything. NULL is fine. */
+/* Detaches everything but what outlives us. NULL is fine. */
 void registry_free(struct registry *registry);
 
 /* What was seen of a process's executable. */
@@ -48,7 +37,7 @@ void finding_done(struct finding *finding);
 int registry_look(const struct registry *registry, pid_t pid, struct finding *ret_finding);
 /*
  * Settles what was seen, attaching if need be: scrapes have to wait meanwhile. 0 with the image
- * (owned by the registry, valid as long as it) and whether this very file is attached
+ * (owned by the registry, valid as long as it is in use) and whether this very file is attached
  * (*ret_attached); -ENOENT when it is not Philotes; -ESRCH when the process went; another -errno:
  * ask again later.
  */
@@ -64,9 +53,18 @@ void registry_on_change(struct registry *registry);
 
 /* How a target of this image stands: attached (all metrics), partial, or refused (none). */
 enum target_state registry_image_state(const struct image *image);
-/* All images, in order of their numbers. */
+/* All images, in no order; valid until the registry changes. */
 size_t registry_images(const struct registry *registry, struct image *const **ret_images);
 /* The image with this number, or NULL. */
 struct image *registry_image(const struct registry *registry, uint32_t number);
+
+/*
+ * Releases every image that no process has run for ttl_ns: links keep the file system of a
+ * container busy that is gone. is_used says whether anybody still holds the image.
+ */
+void registry_release_unused(struct registry *registry, uint64_t ttl_ns,
+			     bool (*is_used)(void *ctx, const struct image *image), void *ctx);
+/* Forgets released images of which the kernel has no process any more. */
+void registry_forget_released(struct registry *registry, const struct snapshot *snapshot);
 
 #endif

@@ -6,107 +6,233 @@
 #include <string.h>
 
 #include "probe/goroutines.h"
+#include "snapshot/retired.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 #include "util/monotonic.h"
 
-/* Removes the process's records from a map whose keys are struct ps_key, short or long. */
-static void remove_records(int fd, const struct ps_process *process)
-{
-	struct ps_key key, next;
-	bool more = bpf_map_get_next_key(fd, NULL, &key) == 0;
+/* One pass over the ended processes. */
+struct retiring {
+	const struct scrape_source *source;
+	struct state *state;
+	int totals_fd;
+	const struct snapshot *snapshot;
+};
 
-	while (more) {
-		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (memcmp(&key.process, process, sizeof(*process)) == 0)
-			bpf_map_delete_elem(fd, &key);
-		key = next;
-	}
-}
+/* ---- records ---- */
 
-/* The process's entry goes last: it is what makes the others be looked for. */
-static void remove_process(const struct probe_shared *shared, const struct ps_process *process)
+static int remove_record(const struct retiring *retiring, enum ps_record record,
+			 const struct snapshot_row *row)
 {
-#define X(id, name, type, entries, entries_long) #name, #name "_long",
-	static const char *const maps[] = {PS_RECORDS(X)};
+#define X(id, name, type, entries, entries_long) {#name, #name "_long"},
+	static const char *const maps[PS_RECORD_MAX][2] = {PS_RECORDS(X)};
 #undef X
+	bool is_long = row->key.len == PS_KEY_LONG_SIZE;
+	int fd = probe_shared_map_fd(retiring->source->shared, maps[record][is_long]);
+	int r = bpf_map_delete_elem(fd, row->key.data);
 
-	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
-		remove_records(probe_shared_map_fd(shared, maps[i]), process);
-	bpf_map_delete_elem(probe_shared_map_fd(shared, "process_cgroups"), process);
-	bpf_map_delete_elem(probe_shared_map_fd(shared, "processes"), process);
+	FAULT_POINT(remove_record);
+	return r == -ENOENT ? 0 : r;
 }
 
-/* Whose numbers a process's are. False while that is not settled. */
-static bool identity_of(const struct scrape_source *source, const struct snapshot_process *process,
-			struct retired_identity *ret_identity)
+/* Labels in the executable's own data that nobody can read any more. */
+static uint64_t unreadable_texts(const struct snapshot_row *row)
 {
-	const struct image *image = registry_image(source->registry, process->info.image);
-	const struct identity *identity = identities_of(source->identities, process);
+	uint64_t n = 0;
 
-	if (!image || !identity)
-		return false;
-	ret_identity->texts = *identity;
-	memcpy(ret_identity->texts.service, image->facts.service,
-	       sizeof(ret_identity->texts.service));
-	ret_identity->pid = source->options->identity_pid ? process->process.tgid : 0;
-	return true;
+	for (int i = 0; i < PS_KEY_LABELS; i++)
+		n += row->labels[i].kind == PS_LABEL_UNREADABLE &&
+		     row->key.data[offsetof(struct ps_key, kind) + (size_t)i] == PS_LABEL_STATIC;
+	return n;
 }
 
-/* 0 when the process was folded or is to stay for now; -errno. */
-static int retire_process(const struct scrape_source *source, const struct snapshot *snapshot,
-			  const struct snapshot_process *process, uint64_t *abandoned)
+static int fold_record(const struct retiring *retiring, enum ps_record record,
+		       const struct snapshot_row *row, uint32_t identity)
 {
-	struct ps_process_event event = {.process = process->process, .kind = PS_PROCESS_EXIT};
-	struct retired_identity identity;
+	bool cut;
 	int r;
 
-	if (!identity_of(source, process, &identity))
-		return 0;
-	r = retired_fold(source->retired, snapshot, &process->process, &identity, monotonic_ns());
-	if (r < 0)
-		return r;
-	*abandoned += goroutines_forget(source->shared, &event);
-	remove_process(source->shared, &process->process);
+	if (!retired_keeps(record))
+		return remove_record(retiring, record, row);
+	r = retired_fold(retiring->totals_fd, record, row, identity, &cut);
+	if (r == 0) {
+		state_drop(retiring->state, PS_DROP_LABEL_CUT, cut);
+		state_drop(retiring->state, PS_DROP_LABEL_UNREADABLE, unreadable_texts(row));
+	}
+	return r < 0 ? r : remove_record(retiring, record, row);
+}
+
+/* What a crash has left: a record that is in its total already. It goes before anything else is
+ * added to that total. */
+static int finish_record(const struct retiring *retiring, enum ps_record record,
+			 const struct snapshot_row *row, uint32_t identity)
+{
+	int r = retired_keeps(record) ? retired_has(retiring->totals_fd, record, row, identity) : 0;
+
+	return r == 1 ? remove_record(retiring, record, row) : r;
+}
+
+typedef int record_fn(const struct retiring *retiring, enum ps_record record,
+		      const struct snapshot_row *row, uint32_t identity);
+
+/* Calls fn for each of the process's records. 0 or the first error. */
+static int for_each_record(const struct retiring *retiring, const struct ps_process *process,
+			   uint32_t identity, record_fn *fn)
+{
+	for (int record = 0; record < PS_RECORD_MAX; record++) {
+		const struct snapshot_rows *rows = &retiring->snapshot->rows[record];
+
+		for (size_t i = 0; i < rows->n; i++) {
+			int r = 0;
+
+			if (snapshot_process_compare(&rows->rows[i].process, process) == 0)
+				r = fn(retiring, (enum ps_record)record, &rows->rows[i], identity);
+			if (r < 0)
+				return r;
+		}
+	}
 	return 0;
 }
 
-/* A process of the identity that is still in the kernel keeps it: it will be folded in its turn. */
-static bool is_present(const struct scrape_source *source, const struct snapshot *snapshot,
-		       const struct retired_identity *wanted)
+/* ---- processes ---- */
+
+/* Whose numbers a process's are. 0 or -errno, -EAGAIN while that is not settled. */
+static int identity_of(const struct scrape_source *source, const struct snapshot_process *process,
+		       uint32_t *ret_identity)
 {
-	struct retired_identity identity;
+	const struct image *image = registry_image(source->registry, process->info.image);
+
+	return image
+		   ? identities_of(source->identities, process, image->facts.service, ret_identity)
+		   : -EAGAIN;
+}
+
+/* The process's entry goes last: it is what makes the others be looked for. */
+static int remove_process(const struct retiring *retiring, const struct ps_process *process)
+{
+	const struct probe_shared *shared = retiring->source->shared;
+	struct ps_process_event event = {.process = *process, .kind = PS_PROCESS_EXIT};
+
+	state_drop(retiring->state, PS_DROP_SPAN_ABANDONED, goroutines_forget(shared, &event));
+	bpf_map_delete_elem(probe_shared_map_fd(shared, "process_cgroups"), process);
+	FAULT_POINT(remove_process);
+	return bpf_map_delete_elem(probe_shared_map_fd(shared, "processes"), process);
+}
+
+static int retire_process(const struct retiring *retiring, const struct snapshot_process *process,
+			  uint32_t identity)
+{
+	int r = identities_touch(retiring->source->identities, identity, monotonic_ns());
+
+	FAULT_POINT(touch_identity);
+	if (r == 0)
+		r = for_each_record(retiring, &process->process, identity, fold_record);
+	return r < 0 ? r : remove_process(retiring, &process->process);
+}
+
+/* ---- identities ---- */
+
+/* A process of the identity that is still in the kernel keeps it: it will be folded in its turn. */
+static bool is_present(const struct retiring *retiring, uint32_t wanted)
+{
+	const struct snapshot *snapshot = retiring->snapshot;
+	uint32_t identity;
 
 	for (size_t i = 0; i < snapshot->nprocesses; i++)
-		if (identity_of(source, &snapshot->processes[i], &identity) &&
-		    retired_same_identity(&identity, wanted))
+		if (identity_of(retiring->source, &snapshot->processes[i], &identity) == 0 &&
+		    identity == wanted)
 			return true;
 	return false;
 }
 
-static void expire(const struct scrape_source *source, const struct snapshot *snapshot)
+static bool has_expired(const struct retiring *retiring, uint32_t number)
 {
-	uint64_t now_ns = monotonic_ns();
+	const struct scrape_source *source = retiring->source;
+	const struct state_identity *identity = identities_get(source->identities, number);
 
-	for (size_t i = 0; i < retired_identities(source->retired); i++) {
-		const struct retired_identity *identity = retired_identity(source->retired, i);
-
-		if (identity &&
-		    now_ns - retired_last_ns(source->retired, i) >
-			source->options->identity_ttl_ns &&
-		    !is_present(source, snapshot, identity))
-			retired_forget(source->retired, i);
-	}
+	return identity->expired ||
+	       (monotonic_ns() - identity->last_ns > source->options->identity_ttl_ns &&
+		!is_present(retiring, number));
 }
 
-int retire_ended(const struct scrape_source *source, uint64_t *abandoned)
+static int forget_identity(const struct retiring *retiring, uint32_t number)
 {
-	_cleanup_(snapshot_free_p) struct snapshot *snapshot = NULL;
-	int r = scrape_snapshot(source, &snapshot);
+	struct identities *identities = retiring->source->identities;
+	int r = identities_expire(identities, number);
 
-	for (size_t i = 0; r == 0 && i < snapshot->nprocesses; i++)
-		if (scrape_has_ended(snapshot, &snapshot->processes[i].process))
-			r = retire_process(source, snapshot, &snapshot->processes[i], abandoned);
+	FAULT_POINT(expire_identity);
 	if (r == 0)
-		expire(source, snapshot);
+		r = retired_forget(retiring->totals_fd, number);
+	return r < 0 ? r : identities_remove(identities, number);
+}
+
+/* From the end, because the last one takes the place of one that goes. */
+static int expire(const struct retiring *retiring)
+{
+	const struct identities *identities = retiring->source->identities;
+	size_t n = 0;
+	int r = 0;
+
+	while (identities_at(identities, n))
+		n++;
+	while (n-- > 0 && r == 0)
+		if (has_expired(retiring, identities_at(identities, n)))
+			r = forget_identity(retiring, identities_at(identities, n));
 	return r;
+}
+
+/* ---- all ---- */
+
+/* Marks what has ended. Asked before the records are read: what moves after that is not lost. */
+static size_t find_ended(const struct snapshot *snapshot, bool *ret_ended)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
+		ret_ended[i] = scrape_has_ended(snapshot, &snapshot->processes[i].process);
+		n += ret_ended[i];
+	}
+	return n;
+}
+
+static int retire_marked(const struct retiring *retiring, const struct snapshot *before,
+			 const bool *ended, bool finish)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < before->nprocesses && r == 0; i++) {
+		const struct snapshot_process *process = &before->processes[i];
+		uint32_t identity;
+
+		if (!ended[i] || identity_of(retiring->source, process, &identity) < 0)
+			continue;
+		r = finish ? for_each_record(retiring, &process->process, identity, finish_record)
+			   : retire_process(retiring, process, identity);
+	}
+	return r;
+}
+
+int retire_ended(const struct scrape_source *source)
+{
+	_cleanup_(snapshot_free_p) struct snapshot *before = NULL, *after = NULL;
+	_cleanup_free_ bool *ended = NULL;
+	struct retiring retiring = {.source = source, .state = probe_shared_state(source->shared)};
+	int r = scrape_snapshot(source, &before);
+
+	if (r < 0)
+		return r;
+	retiring.totals_fd = state_map_fd(retiring.state, STATE_TOTALS);
+	retiring.snapshot = before;
+	ended = calloc(before->nprocesses + 1, sizeof(*ended));
+	if (!ended)
+		return -ENOMEM;
+	if (find_ended(before, ended)) {
+		r = scrape_snapshot(source, &after);
+		retiring.snapshot = after;
+	}
+	if (r == 0)
+		r = retire_marked(&retiring, before, ended, true);
+	if (r == 0)
+		r = retire_marked(&retiring, before, ended, false);
+	return r < 0 ? r : expire(&retiring);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "metric/expose.h"
+#include "snapshot/map.h"
+#include "snapshot/retired.h"
 #include "util/cleanup.h"
 #include "version.h"
 
@@ -41,7 +43,7 @@ static void page_done(struct page *page)
 
 /* ---- the kernel's numbers ---- */
 
-/* Text of a string literal: it lies in the executable file. */
+/* Text of a string literal: it lies in the executable file, or was stored when it was met. */
 static int static_text(void *ctx, uint32_t number, uint64_t va, size_t len, char *ret_text)
 {
 	const struct scrape_source *source = ctx;
@@ -55,8 +57,12 @@ static int static_text(void *ctx, uint32_t number, uint64_t va, size_t len, char
 int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_snapshot)
 {
 	struct probe_shared *shared = source->shared;
+	struct state *state = probe_shared_state(shared);
 	const struct snapshot_counted counted[] = {
 	    {"goroutines", probe_shared_map_fd(shared, "goroutines")},
+	    {"texts", probe_shared_map_fd(shared, "texts")},
+	    {"identities", state_map_fd(state, STATE_IDENTITIES)},
+	    {"totals", state_map_fd(state, STATE_TOTALS)},
 	};
 	struct snapshot_source maps = {
 #define X(id, name, type, entries, entries_long)                      \
@@ -79,15 +85,20 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
  * counts. */
 static int take_snapshot(const struct scrape_source *source, struct page *page)
 {
+	struct state *state = probe_shared_state(source->shared);
+	uint64_t own[PS_DROP_MAX];
 	struct image *const *images;
 	size_t n;
 	int r = scrape_snapshot(source, &page->snapshot);
 
 	if (r == 0)
-		r = retired_show(source->retired, page->snapshot);
+		r = retired_show(state_map_fd(state, STATE_TOTALS), page->snapshot);
+	if (r == 0)
+		r = map_read_counters(state_map_fd(state, STATE_OWN_DROPS), own, PS_DROP_MAX);
 	if (r < 0)
 		return r;
-	page->snapshot->drops[PS_DROP_SPAN_ABANDONED] += source->abandoned;
+	for (int reason = 0; reason < PS_DROP_MAX; reason++)
+		page->snapshot->drops[reason] += own[reason];
 	page->snapshot->drops[PS_DROP_RECURSION] += probe_shared_recursions(source->shared);
 	n = registry_images(source->registry, &images);
 	for (size_t i = 0; i < n; i++)
@@ -160,25 +171,24 @@ static const char *known(const char *text)
 	return text[0] ? text : NULL;
 }
 
-static struct metric_identity make_identity(const char *service, const struct identity *identity,
-					    uint32_t pid)
+static struct metric_identity make_identity(const struct state_identity *identity)
 {
 	return (struct metric_identity){
-	    .service = service,
-	    .namespace_name = known(identity->namespace_name),
-	    .pod = known(identity->pod),
-	    .container = known(identity->container),
-	    .container_id = known(identity->container_id),
-	    .pid = pid,
+	    .service = identity->texts.service,
+	    .namespace_name = known(identity->texts.namespace_name),
+	    .pod = known(identity->texts.pod),
+	    .container = known(identity->texts.container),
+	    .container_id = known(identity->texts.container_id),
+	    .pid = identity->pid,
 	};
 }
 
 static void add_process(struct page *page, const struct ps_process *process, bool alive,
-			struct metric_identity identity)
+			const struct state_identity *identity)
 {
 	size_t index = page->input.nprocesses++;
 
-	page->identities[index] = identity;
+	page->identities[index] = make_identity(identity);
 	page->processes[index] = (struct metric_process){
 	    .process = *process,
 	    .identity = (uint32_t)index,
@@ -187,35 +197,50 @@ static void add_process(struct page *page, const struct ps_process *process, boo
 	page->input.nidentities = page->input.nprocesses;
 }
 
-/* Equal identities may be there several times: the metric stage makes them one. */
-static int name_processes(const struct scrape_source *source, struct page *page)
+/* The live ones; equal identities may be there several times: the metric stage makes them one. */
+static void name_live(const struct scrape_source *source, struct page *page)
 {
 	const struct snapshot *snapshot = page->snapshot;
-	size_t n = snapshot->nprocesses + retired_identities(source->retired);
+
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
+		const struct snapshot_process *process = &snapshot->processes[i];
+		const struct image *image = registry_image(source->registry, process->info.image);
+		uint32_t number;
+
+		if (image &&
+		    identities_of(source->identities, process, image->facts.service, &number) == 0)
+			add_process(page, &process->process,
+				    is_alive(source, snapshot, &process->process),
+				    identities_get(source->identities, number));
+	}
+}
+
+static size_t count_identities(const struct identities *identities)
+{
+	size_t n = 0;
+
+	while (identities_at(identities, n))
+		n++;
+	return n;
+}
+
+static int name_processes(const struct scrape_source *source, struct page *page)
+{
+	const struct identities *identities = source->identities;
+	/* Each process may bring one identity more. */
+	size_t n = 2 * page->snapshot->nprocesses + count_identities(identities);
 
 	page->processes = calloc(n + 1, sizeof(*page->processes));
 	page->identities = calloc(n + 1, sizeof(*page->identities));
 	if (!page->processes || !page->identities)
 		return -ENOMEM;
-	identities_keep(source->identities, snapshot);
-	for (size_t i = 0; i < snapshot->nprocesses; i++) {
-		const struct snapshot_process *process = &snapshot->processes[i];
-		const struct image *image = registry_image(source->registry, process->info.image);
-		const struct identity *identity = identities_of(source->identities, process);
+	name_live(source, page);
+	for (size_t i = 0; identities_at(identities, i); i++) {
+		uint32_t number = identities_at(identities, i);
+		const struct state_identity *identity = identities_get(identities, number);
 
-		if (image && identity)
-			add_process(page, &process->process,
-				    is_alive(source, snapshot, &process->process),
-				    make_identity(
-					image->facts.service, identity,
-					source->options->identity_pid ? process->process.tgid : 0));
-	}
-	for (size_t i = 0; i < retired_identities(source->retired); i++) {
-		const struct retired_identity *gone = retired_identity(source->retired, i);
-
-		if (gone)
-			add_process(page, &(struct ps_process){.exec_id = (uint32_t)i}, false,
-				    make_identity(gone->texts.service, &gone->texts, gone->pid));
+		if (!identity->expired)
+			add_process(page, &(struct ps_process){.exec_id = number}, false, identity);
 	}
 	return 0;
 }
@@ -336,6 +361,8 @@ static int describe_images(const struct scrape_source *source, struct page *page
 		return -ENOMEM;
 	name_metrics(page, source->options->metrics.namespace_name);
 	for (size_t i = 0; i < n; i++) {
+		if (!images[i]->loaded)
+			continue;
 		count_image_sites(page, images[i]);
 		describe_image(page, images[i]);
 	}

@@ -6,7 +6,6 @@
 #include "identities.h"
 #include "options.h"
 #include "registry.h"
-#include "snapshot/retired.h"
 
 /* What a target's entry carries besides its place in the table (struct target.image). */
 struct observed {
@@ -22,8 +21,6 @@ struct scrape_source {
 	struct target_table *targets; /* struct target.image is a struct observed */
 	struct identities *identities;
 	struct metric_admission *admission;
-	struct retired *retired;
-	uint64_t abandoned; /* events that were open when their process ended */
 };
 
 /* Takes a snapshot of the kernel's numbers. 0 with an owned snapshot, or -errno. */

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/attach.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "kernel/bpf_link.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 
 void attach_links_done(struct attach_links *links)
 {
@@ -16,6 +19,14 @@ void attach_links_done(struct attach_links *links)
 	}
 	close_p(&links->multi_fd);
 	links->multi_fd = -1;
+}
+
+void attach_links_leave(struct attach_links *links)
+{
+	for (int id = 0; id < PS_SITE_MAX; id++)
+		if (links->sites[id])
+			bpf_link__disconnect(links->sites[id]);
+	attach_links_done(links);
 }
 
 /* The per-site stubs, by site. */
@@ -53,6 +64,24 @@ static int multi_attach(struct stub_bpf *stub, const char *path, const struct at
 				   &ret_links->multi_fd);
 }
 
+static int multi_pin(const struct attach_links *links, const char *pin)
+{
+	return bpf_obj_pin(links->multi_fd, pin);
+}
+
+static int multi_open(const char *pin, const struct attach_site *sites, unsigned int n,
+		      struct attach_links *ret_links)
+{
+	int fd = bpf_obj_get(pin);
+
+	(void)sites;
+	(void)n;
+	if (fd < 0)
+		return fd;
+	*ret_links = (struct attach_links){.multi_fd = fd};
+	return 0;
+}
+
 static int perf_prepare(struct stub_bpf *stub, const struct attach_site *sites, unsigned int n)
 {
 	bpf_program__set_autoload(stub->progs.stub_any, false);
@@ -81,10 +110,56 @@ static int perf_attach(struct stub_bpf *stub, const char *path, const struct att
 	return 0;
 }
 
+/* A site's pin beside the others. */
+static void site_pin(const char *pin, int site, char ret_path[static PATH_MAX])
+{
+	snprintf(ret_path, PATH_MAX, "%s_%d", pin, site);
+}
+
+static int perf_pin(const struct attach_links *links, const char *pin)
+{
+	for (int id = 0; id < PS_SITE_MAX; id++) {
+		char path[PATH_MAX];
+		int r;
+
+		if (!links->sites[id])
+			continue;
+		site_pin(pin, id, path);
+		r = bpf_link__pin(links->sites[id], path);
+		FAULT_POINT(pin_site);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int perf_open(const char *pin, const struct attach_site *sites, unsigned int n,
+		     struct attach_links *ret_links)
+{
+	struct attach_links links = {.multi_fd = -1};
+
+	for (unsigned int i = 0; i < n; i++) {
+		char path[PATH_MAX];
+		int r;
+
+		site_pin(pin, sites[i].id, path);
+		links.sites[sites[i].id] = bpf_link__open(path);
+		if (links.sites[sites[i].id])
+			continue;
+		r = -errno;
+		attach_links_done(&links);
+		return r;
+	}
+	*ret_links = links;
+	return 0;
+}
+
 static const struct attach_backend multi_backend = {
     .name = "uprobe_multi",
     .prepare = multi_prepare,
     .attach = multi_attach,
+    .pin = multi_pin,
+    .open = multi_open,
     .attach_type = KERNEL_TRACE_UPROBE_MULTI,
 };
 
@@ -92,6 +167,8 @@ static const struct attach_backend perf_backend = {
     .name = "perf_event",
     .prepare = perf_prepare,
     .attach = perf_attach,
+    .pin = perf_pin,
+    .open = perf_open,
 };
 
 const struct attach_backend *attach_backend_for(const struct kernel_features *features)

@@ -28,12 +28,23 @@ struct attach_backend {
 	 * /proc/self/fd/9. */
 	int (*attach)(struct stub_bpf *stub, const char *path, const struct attach_site *sites,
 		      unsigned int n, struct attach_links *ret_links);
+	/* Pins the links at pin, or at pin_SITE each. 0 or -errno (-EINVAL: the kernel can't pin
+	 * such links); some pins may be there then. */
+	int (*pin)(const struct attach_links *links, const char *pin);
+	/* Takes pinned links over: all or nothing. */
+	int (*open)(const char *pin, const struct attach_site *sites, unsigned int n,
+		    struct attach_links *ret_links);
 	int attach_type; /* expected attach type of stubs and of everything they tail-call */
 };
 
 /* The best backend of this kernel. Never NULL. */
 const struct attach_backend *attach_backend_for(const struct kernel_features *features);
-/* Takes the links away, in reverse order. */
+/* Ends the links, in reverse order. Pins have to be removed first. */
 void attach_links_done(struct attach_links *links);
+/*
+ * Lets go of links that are pinned and are to go on. At the end of the process only: libbpf's perf
+ * links can't be closed without being switched off, so their descriptors stay open until then.
+ */
+void attach_links_leave(struct attach_links *links);
 
 #endif

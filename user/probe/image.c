@@ -7,29 +7,32 @@
 #include <string.h>
 
 #include "probe/attach.h"
+#include "probe/dispatch.h"
 #include "probe/family.h"
 #include "probe/programs.h"
-#include "target/process.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 
-/* x86: what a uprobe writes over the first byte; AArch64: BRK #5, its low byte. */
-#if defined(__x86_64__)
-#define BREAKPOINT_BYTE 0xcc
-#else
-#define BREAKPOINT_BYTE 0xa0
-#endif
+/* Links to one inode. */
+struct image_link {
+	uint32_t number;
+	bool pinned; /* they outlive us */
+	struct attach_links links;
+};
 
 struct probe_image {
 	const struct attach_backend *backend; /* not owned */
 	struct stub_bpf *stub;
 	struct family families[PS_FAMILY_MAX];
 	struct attach_site sites[PS_SITE_MAX];
-	uint64_t site_va[PS_SITE_MAX];
-	uint8_t site_byte[PS_SITE_MAX];
 	unsigned int nsites;
-	struct attach_links *links; /* owned array; detached ones are empty */
-	unsigned int nlinks, ninodes;
-	bool live; /* dispatch is filled */
+	struct image_link *links; /* owned array */
+	unsigned int nlinks;
+	uint32_t next_link;  /* its number */
+	bool live;           /* dispatch is filled */
+	int pin_error;       /* why nothing more of it can be pinned; 0 = it can */
+	uint32_t number;     /* of the image */
+	struct state *state; /* borrowed */
 };
 
 DEFINE_CLEANUP(struct probe_image *, probe_image_free)
@@ -39,27 +42,53 @@ static int dispatch_fd(const struct probe_image *image)
 	return bpf_map__fd(image->stub->maps.dispatch);
 }
 
-/* Nothing is counted from here on; begins stop first. */
-static void image_silence(struct probe_image *image)
+static bool is_kept(const struct probe_image *image)
 {
-	for (uint32_t id = PS_SITE_MAX; id-- > 0;)
-		bpf_map_delete_elem(dispatch_fd(image), &id);
-	image->live = false;
+	return state_is_kept(image->state) && image->pin_error == 0;
+}
+
+static bool has_pinned_links(const struct probe_image *image)
+{
+	for (unsigned int i = 0; i < image->nlinks; i++)
+		if (image->links[i].pinned)
+			return true;
+	return false;
+}
+
+static void close_link(struct image_link *link)
+{
+	if (link->pinned)
+		attach_links_leave(&link->links);
+	else
+		attach_links_done(&link->links);
 }
 
 void probe_image_free(struct probe_image *image)
 {
 	if (!image)
 		return;
-	if (image->live)
-		image_silence(image);
+	/* What ends, ends in order: begins stop first. */
+	if (image->live && !has_pinned_links(image))
+		dispatch_silence(dispatch_fd(image));
 	for (unsigned int i = 0; i < image->nlinks; i++)
-		attach_links_done(&image->links[i]);
+		close_link(&image->links[i]);
 	free(image->links);
 	stub_bpf__destroy(image->stub);
 	for (int id = 0; id < PS_FAMILY_MAX; id++)
 		family_close(&image->families[id]);
 	free(image);
+}
+
+void probe_image_remove(struct probe_image *image)
+{
+	if (!image)
+		return;
+	state_remove_image(image->state, image->number);
+	for (unsigned int i = 0; i < image->nlinks; i++) {
+		state_remove_link(image->state, image->number, image->links[i].number);
+		image->links[i].pinned = false;
+	}
+	probe_image_free(image);
 }
 
 static void image_choose_sites(struct probe_image *image, const struct plan *plan,
@@ -74,10 +103,39 @@ static void image_choose_sites(struct probe_image *image, const struct plan *pla
 		    .id = (enum ps_site_id)id,
 		    .file_offset = facts->sites[id].file_offset,
 		};
-		image->site_va[i] = facts->sites[id].va;
-		image->site_byte[i] = facts->sites[id].insn[0];
 		image->nsites++;
 	}
+}
+
+/* The dispatch array that an earlier observer pinned, if there is one. */
+static int reuse_dispatch(struct probe_image *image)
+{
+	_cleanup_close_ int fd = -1;
+	struct state_path path;
+
+	if (!is_kept(image) ||
+	    state_path(image->state, &path, "image_%u/dispatch", image->number) < 0)
+		return 0;
+	fd = bpf_obj_get(path.text);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	return bpf_map__reuse_fd(image->stub->maps.dispatch, fd);
+}
+
+/* What can't be pinned counts all the same, as long as we are here. */
+static void keep_dispatch(struct probe_image *image)
+{
+	struct state_path path;
+	int r = state_make_image(image->state, image->number);
+
+	FAULT_POINT(make_image);
+	if (r == 0)
+		r = state_path(image->state, &path, "image_%u/dispatch", image->number);
+	if (r == 0)
+		r = bpf_obj_pin(dispatch_fd(image), path.text);
+	FAULT_POINT(pin_dispatch);
+	if (r != -EEXIST)
+		image->pin_error = r;
 }
 
 static int image_load_stub(struct probe_image *image)
@@ -88,7 +146,13 @@ static int image_load_stub(struct probe_image *image)
 	if (!image->stub)
 		return -errno;
 	r = image->backend->prepare(image->stub, image->sites, image->nsites);
-	return r < 0 ? r : stub_bpf__load(image->stub);
+	if (r == 0)
+		r = reuse_dispatch(image);
+	if (r == 0)
+		r = stub_bpf__load(image->stub);
+	if (r == 0 && is_kept(image))
+		keep_dispatch(image);
+	return r;
 }
 
 /* The objects of the families that have sites here, with the programs of those. */
@@ -141,6 +205,8 @@ int probe_image_new(const struct probe_shared *shared, const struct plan *plan,
 	if (!image)
 		return -ENOMEM;
 	image->backend = attach_backend_for(probe_shared_features(shared));
+	image->state = probe_shared_state(shared);
+	image->number = plan->layout.image;
 	image_choose_sites(image, plan, facts);
 	if (image->nsites == 0)
 		return -ENOENT;
@@ -153,71 +219,148 @@ int probe_image_new(const struct probe_shared *shared, const struct plan *plan,
 	return 0;
 }
 
-/* Fills the dispatch array in site order: ends and rare paths first, begins last. */
+/*
+ * Fills the dispatch array in site order: ends and rare paths first, begins last. Programs of an
+ * earlier observer give way one by one; what the kernel skipped of them is kept.
+ */
 static int image_go_live(struct probe_image *image)
 {
+	uint64_t skipped = dispatch_recursions(dispatch_fd(image));
+
 	for (unsigned int i = 0; i < image->nsites; i++) {
 		uint32_t id = image->sites[i].id;
 		int fd = bpf_program__fd(family_program(image->families, image->sites[i].id));
 		int r = bpf_map_update_elem(dispatch_fd(image), &id, &fd, BPF_ANY);
 
+		FAULT_POINT(swap_program);
 		if (r < 0) {
-			image_silence(image);
+			dispatch_silence(dispatch_fd(image));
 			return r;
 		}
 	}
+	state_drop(image->state, PS_DROP_RECURSION, skipped);
 	image->live = true;
 	return 0;
 }
 
-int probe_image_attach(struct probe_image *image, int exe_fd)
+static int write_link(const struct probe_image *image, uint32_t number,
+		      const struct process_exe *exe, bool complete)
 {
-	struct attach_links links = {.multi_fd = -1}, *grown;
+	struct state_link_key key = {.image = image->number, .number = number};
+	struct state_link row = {.exe = *exe, .nsites = image->nsites, .complete = complete};
+
+	return bpf_map_update_elem(state_map_fd(image->state, STATE_LINKS), &key, &row, BPF_ANY);
+}
+
+/* Pins new links. The row comes first, so that there are never pins that nobody knows of. */
+static void keep_link(struct probe_image *image, struct image_link *link,
+		      const struct process_exe *exe)
+{
+	struct state_path path;
+	int r;
+
+	if (!is_kept(image))
+		return;
+	r = write_link(image, link->number, exe, false);
+	FAULT_POINT(write_link);
+	if (r == 0)
+		r = state_path(image->state, &path, "image_%u/link_%u", image->number,
+			       link->number);
+	if (r == 0)
+		r = image->backend->pin(&link->links, path.text);
+	FAULT_POINT(pin_link);
+	link->pinned = r == 0;
+	if (link->pinned)
+		return;
+	image->pin_error = r;
+	state_remove_link(image->state, image->number, link->number);
+}
+
+static struct image_link *add_link(struct probe_image *image)
+{
+	struct image_link *grown =
+	    realloc(image->links, (image->nlinks + 1) * sizeof(*image->links));
+
+	if (!grown)
+		return NULL;
+	image->links = grown;
+	grown[image->nlinks] = (struct image_link){.links = {.multi_fd = -1}};
+	return &grown[image->nlinks];
+}
+
+int probe_image_attach(struct probe_image *image, int exe_fd, const struct process_exe *exe)
+{
+	struct image_link *link = add_link(image);
 	char path[32];
 	int r;
 
-	grown = realloc(image->links, (image->nlinks + 1) * sizeof(*grown));
-	if (!grown)
+	if (!link)
 		return -ENOMEM;
-	image->links = grown;
+	link->number = image->next_link;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", exe_fd);
-	r = image->backend->attach(image->stub, path, image->sites, image->nsites, &links);
+	r = image->backend->attach(image->stub, path, image->sites, image->nsites, &link->links);
 	if (r < 0)
 		return r;
+	keep_link(image, link, exe);
 	if (!image->live)
 		r = image_go_live(image);
+	if (r == 0 && link->pinned)
+		r = write_link(image, link->number, exe, true);
+	FAULT_POINT(complete_link);
+	image->nlinks++;
+	image->next_link++;
+	if (r < 0)
+		probe_image_detach(image, link->number);
+	return r < 0 ? r : (int)link->number;
+}
+
+int probe_image_resume(struct probe_image *image, uint32_t number)
+{
+	struct image_link *link = add_link(image);
+	struct state_path path;
+	int r = state_path(image->state, &path, "image_%u/link_%u", image->number, number);
+
+	if (!link)
+		return -ENOMEM;
+	if (r == 0)
+		r = image->backend->open(path.text, image->sites, image->nsites, &link->links);
+	if (r == 0 && !image->live)
+		r = image_go_live(image);
 	if (r < 0) {
-		attach_links_done(&links);
+		attach_links_leave(&link->links);
 		return r;
 	}
-	image->links[image->nlinks] = links;
-	image->ninodes++;
-	return (int)image->nlinks++;
+	link->number = number;
+	link->pinned = true;
+	image->nlinks++;
+	if (image->next_link <= number)
+		image->next_link = number + 1;
+	return 0;
 }
 
-void probe_image_detach(struct probe_image *image, int number)
+void probe_image_detach(struct probe_image *image, uint32_t number)
 {
-	attach_links_done(&image->links[number]);
-	image->ninodes--;
-}
+	for (unsigned int i = 0; i < image->nlinks; i++) {
+		struct image_link *link = &image->links[i];
 
-int probe_image_covers(const struct probe_image *image, pid_t pid, uint64_t bias)
-{
-	for (unsigned int i = 0; i < image->nsites; i++) {
-		uint8_t byte;
-		int r = process_mem_read(pid, image->site_va[i] + bias, &byte, sizeof(byte));
-
-		if (r < 0)
-			return r;
-		if (byte != BREAKPOINT_BYTE || byte == image->site_byte[i])
-			return 0;
+		if (link->number != number)
+			continue;
+		if (link->pinned)
+			state_remove_link(image->state, image->number, number);
+		attach_links_done(&link->links);
+		*link = image->links[--image->nlinks];
+		return;
 	}
-	return image->nsites > 0;
 }
 
 unsigned int probe_image_inodes(const struct probe_image *image)
 {
-	return image->ninodes;
+	return image->nlinks;
+}
+
+int probe_image_pin_error(const struct probe_image *image)
+{
+	return image->pin_error;
 }
 
 uint64_t probe_image_recursions(const struct probe_image *image)

@@ -9,9 +9,11 @@
 #include "probe/programs.h"
 #include "process.skel.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 
 struct probe_shared {
 	struct kernel_features features;
+	struct state *state; /* borrowed */
 	struct process_bpf *skel;
 	struct ring_buffer *ring;
 	probe_event_fn fn;
@@ -25,23 +27,33 @@ void probe_shared_free(struct probe_shared *shared)
 	if (!shared)
 		return;
 	ring_buffer__free(shared->ring);
+	if (shared->skel)
+		state_drop(shared->state, PS_DROP_RECURSION,
+			   programs_recursions(shared->skel->obj));
 	process_bpf__destroy(shared->skel);
 	free(shared);
 }
 
-int probe_shared_new(const struct kernel_features *features, struct probe_shared **ret_shared)
+int probe_shared_new(const struct kernel_features *features, struct state *state,
+		     struct probe_shared **ret_shared)
 {
+	/* Events of processes are for whoever listens now. */
+	static const char *const own[] = {"process_events", NULL};
 	_cleanup_(probe_shared_free_p) struct probe_shared *shared = calloc(1, sizeof(*shared));
 	int r;
 
 	if (!shared)
 		return -ENOMEM;
 	shared->features = *features;
+	shared->state = state;
 	shared->skel = process_bpf__open();
 	if (!shared->skel)
 		return -errno;
 	shared->skel->rodata->task_has_btf = features->task_btf;
-	r = process_bpf__load(shared->skel);
+	r = state_keep_maps(state, shared->skel->obj, own);
+	if (r == 0)
+		r = process_bpf__load(shared->skel);
+	FAULT_POINT(load_shared);
 	if (r == 0)
 		r = probe_shared_sync_clock(shared);
 	if (r == 0)
@@ -55,6 +67,11 @@ int probe_shared_new(const struct kernel_features *features, struct probe_shared
 const struct kernel_features *probe_shared_features(const struct probe_shared *shared)
 {
 	return &shared->features;
+}
+
+struct state *probe_shared_state(const struct probe_shared *shared)
+{
+	return shared->state;
 }
 
 int probe_shared_map_fd(const struct probe_shared *shared, const char *name)

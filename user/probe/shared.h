@@ -7,16 +7,19 @@
 #include <bpf/libbpf.h>
 
 #include "kernel/features.h"
+#include "probe/state.h"
 #include "ps_types.h"
 
 struct probe_shared;
 
 /*
- * Creates the maps, sets the clock and attaches the exec and exit hooks. 0 with an owned
+ * Creates the maps, or takes over those in state (borrowed), sets the clock and attaches the exec
+ * and exit hooks. The hooks end with the process: who comes back looks for itself. 0 with an owned
  * *ret_shared; -errno from the kernel (libbpf has logged the details).
  */
-int probe_shared_new(const struct kernel_features *features, struct probe_shared **ret_shared);
-/* Detaches the hooks and gives the maps up. NULL is fine. */
+int probe_shared_new(const struct kernel_features *features, struct state *state,
+		     struct probe_shared **ret_shared);
+/* Detaches the hooks and gives the maps up, but for those that state keeps. NULL is fine. */
 void probe_shared_free(struct probe_shared *shared);
 
 /* The fd of a shared map by its name in bpf/maps.bpf.h; stays owned by shared. -ENOENT. */
@@ -28,6 +31,8 @@ int probe_shared_lend(const struct probe_shared *shared, struct bpf_object *obje
 int probe_shared_sync_clock(struct probe_shared *shared);
 /* Capabilities the maps and programs were made for. */
 const struct kernel_features *probe_shared_features(const struct probe_shared *shared);
+/* What outlives this process. */
+struct state *probe_shared_state(const struct probe_shared *shared);
 
 /* Called for each process event. */
 typedef void (*probe_event_fn)(void *ctx, const struct ps_process_event *event);

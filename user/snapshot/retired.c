@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/retired.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 
+#include "snapshot/map.h"
+#include "snapshot/unpack.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 
 #define WORD(type, member) (1ULL << (offsetof(struct type, member) / sizeof(uint64_t)))
-
-#define MAX_WORDS          32
 #define ALL_WORDS          UINT64_MAX
 
 /* Records are words that add up, but for these, which only a living process shows. */
@@ -25,261 +27,189 @@ static const size_t record_words[PS_RECORD_MAX] = {
 #undef X
 };
 
-#define X(id, name, type, entries, entries_long)                              \
-	_Static_assert(sizeof(struct type) <= MAX_WORDS * sizeof(uint64_t) && \
-			   sizeof(struct type) % sizeof(uint64_t) == 0,       \
+#define X(id, name, type, entries, entries_long)                                 \
+	_Static_assert(sizeof(struct type) <= PS_MAX_WORDS * sizeof(uint64_t) && \
+			   sizeof(struct type) % sizeof(uint64_t) == 0,          \
 		       "a record is no list of words, or too long");
 PS_RECORDS(X)
 #undef X
 
-/* The total of one label set of one identity. */
-struct total {
-	enum ps_record kind;
-	uint32_t number; /* of the identity */
-	uint64_t words[MAX_WORDS];
-	uint8_t label_kind[PS_KEY_LABELS];
-	uint16_t label_len[PS_KEY_LABELS];
-	char text[]; /* the labels', one after the other */
-};
-
-struct slot {
-	bool used;
-	struct retired_identity identity;
-	uint64_t last_ns;
-};
-
-struct retired {
-	struct slot *slots; /* owned; by number */
-	size_t nslots;
-	struct total **totals; /* owned, and what they point to */
-	size_t ntotals;
-};
-
-int retired_new(struct retired **ret_retired)
+bool retired_keeps(enum ps_record record)
 {
-	struct retired *retired = calloc(1, sizeof(*retired));
-
-	if (!retired)
-		return -ENOMEM;
-	*ret_retired = retired;
-	return 0;
+	return gauges[record] != ALL_WORDS;
 }
 
-void retired_free(struct retired *retired)
+/* Static texts have become longer than their addresses: what does not fit any more is cut. */
+static bool add_label(struct ps_key *key, size_t *used, int i, const struct snapshot_label *label)
 {
-	if (!retired)
-		return;
-	for (size_t i = 0; i < retired->ntotals; i++)
-		free(retired->totals[i]);
-	free(retired->totals);
-	free(retired->slots);
-	free(retired);
+	size_t room = sizeof(key->bytes) - *used, len = label->len < room ? label->len : room;
+
+	if (len)
+		memcpy(key->bytes + *used, label->text, len);
+	key->kind[i] = len < label->len ? PS_LABEL_CUT : label->kind;
+	key->len[i] = (uint8_t)len;
+	*used += len;
+	return len < label->len;
 }
 
-bool retired_same_identity(const struct retired_identity *a, const struct retired_identity *b)
+/* The key of a row's total; true when a label was cut. */
+static bool total_key(enum ps_record record, const struct snapshot_row *row, uint32_t identity,
+		      struct ps_key *ret_key)
 {
-	const struct identity *left = &a->texts, *right = &b->texts;
-
-	return a->pid == b->pid && strcmp(left->service, right->service) == 0 &&
-	       strcmp(left->namespace_name, right->namespace_name) == 0 &&
-	       strcmp(left->pod, right->pod) == 0 &&
-	       strcmp(left->container, right->container) == 0 &&
-	       strcmp(left->container_id, right->container_id) == 0;
-}
-
-/* The identity's number; a free one is taken if it has none. */
-static int number_of(struct retired *retired, const struct retired_identity *identity,
-		     uint32_t *ret_number)
-{
-	size_t number = retired->nslots;
-	struct slot *grown;
-
-	for (size_t i = 0; i < retired->nslots; i++) {
-		if (retired->slots[i].used &&
-		    retired_same_identity(&retired->slots[i].identity, identity)) {
-			*ret_number = (uint32_t)i;
-			return 0;
-		}
-		if (!retired->slots[i].used)
-			number = i;
-	}
-	if (number == retired->nslots) {
-		grown = realloc(retired->slots, (number + 1) * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		retired->slots = grown;
-		retired->nslots++;
-	}
-	retired->slots[number] = (struct slot){.used = true, .identity = *identity};
-	*ret_number = (uint32_t)number;
-	return 0;
-}
-
-static struct total *total_new(const struct snapshot_row *row, enum ps_record kind, uint32_t number)
-{
-	size_t bytes = 0, at = 0;
-	struct total *total;
+	struct ps_key key = {.process = {.start_ns = record, .exec_id = identity}};
+	bool cut = false;
+	size_t used = 0;
 
 	for (int i = 0; i < PS_KEY_LABELS; i++)
-		bytes += row->labels[i].len;
-	total = calloc(1, sizeof(*total) + bytes);
-	if (!total)
-		return NULL;
-	total->kind = kind;
-	total->number = number;
-	memcpy(total->words, row->value, record_words[kind] * sizeof(uint64_t));
-	for (size_t word = 0; word < record_words[kind]; word++)
-		if (gauges[kind] >> word & 1)
-			total->words[word] = 0;
-	for (int i = 0; i < PS_KEY_LABELS; i++) {
-		total->label_kind[i] = row->labels[i].kind;
-		total->label_len[i] = row->labels[i].len;
-		if (row->labels[i].len)
-			memcpy(total->text + at, row->labels[i].text, row->labels[i].len);
-		at += row->labels[i].len;
+		cut |= add_label(&key, &used, i, &row->labels[i]);
+	*ret_key = key;
+	return cut;
+}
+
+static void live_key(const struct snapshot_row *row, struct ps_key *ret_key)
+{
+	*ret_key = (struct ps_key){0};
+	memcpy(ret_key, row->key.data, row->key.len);
+}
+
+/* The total as it is, all 0 when there is none yet; whether the row went into it last. */
+static int read_total(int totals_fd, const struct ps_key *key, const struct snapshot_row *row,
+		      struct state_total *ret_total, bool *ret_done)
+{
+	struct ps_key live;
+	int r = bpf_map_lookup_elem(totals_fd, key, ret_total);
+
+	if (r == -ENOENT) {
+		*ret_total = (struct state_total){0};
+		*ret_done = false;
+		return 0;
 	}
-	return total;
-}
-
-static size_t text_len(const struct total *total)
-{
-	size_t len = 0;
-
-	for (int i = 0; i < PS_KEY_LABELS; i++)
-		len += total->label_len[i];
-	return len;
-}
-
-static bool same_labels(const struct total *a, const struct total *b)
-{
-	return a->kind == b->kind && a->number == b->number &&
-	       memcmp(a->label_kind, b->label_kind, sizeof(a->label_kind)) == 0 &&
-	       memcmp(a->label_len, b->label_len, sizeof(a->label_len)) == 0 &&
-	       memcmp(a->text, b->text, text_len(a)) == 0;
-}
-
-/* Adds a total to its equal, or keeps it: there is room. Takes it over. */
-static void commit(struct retired *retired, struct total *total)
-{
-	for (size_t i = 0; i < retired->ntotals; i++) {
-		struct total *known = retired->totals[i];
-
-		if (!same_labels(known, total))
-			continue;
-		for (size_t word = 0; word < MAX_WORDS; word++)
-			known->words[word] += total->words[word];
-		free(total);
-		return;
-	}
-	retired->totals[retired->ntotals++] = total;
-}
-
-/* The process's rows, as totals of their own behind those that count: nothing is changed yet. */
-static int stage(struct retired *retired, const struct snapshot *snapshot, enum ps_record kind,
-		 const struct ps_process *process, uint32_t number, size_t *staged)
-{
-	const struct snapshot_rows *rows = &snapshot->rows[kind];
-
-	for (size_t i = 0; i < rows->n; i++) {
-		struct total **grown, *total;
-
-		if (snapshot_process_compare(&rows->rows[i].process, process) != 0)
-			continue;
-		grown = realloc(retired->totals,
-				(retired->ntotals + *staged + 1) * sizeof(struct total *));
-		if (!grown)
-			return -ENOMEM;
-		retired->totals = grown;
-		total = total_new(&rows->rows[i], kind, number);
-		if (!total)
-			return -ENOMEM;
-		grown[retired->ntotals + (*staged)++] = total;
-	}
-	return 0;
-}
-
-int retired_fold(struct retired *retired, const struct snapshot *snapshot,
-		 const struct ps_process *process, const struct retired_identity *identity,
-		 uint64_t now_ns)
-{
-	size_t staged = 0, first = retired->ntotals;
-	uint32_t number;
-	int r = number_of(retired, identity, &number);
-
-	for (int kind = 0; kind < PS_RECORD_MAX && r == 0; kind++)
-		if (gauges[kind] != ALL_WORDS)
-			r = stage(retired, snapshot, (enum ps_record)kind, process, number,
-				  &staged);
-	for (size_t i = 0; i < staged; i++) {
-		struct total *total = retired->totals[first + i];
-
-		if (r < 0)
-			free(total);
-		else
-			commit(retired, total); /* writes at or before the place it was read from */
-	}
-	if (r == 0)
-		retired->slots[number].last_ns = now_ns;
+	live_key(row, &live);
+	*ret_done = r == 0 && memcmp(&ret_total->last, &live, sizeof(live)) == 0;
 	return r;
 }
 
-static void show(const struct total *total, struct snapshot_rows *rows)
+static void add_words(struct state_total *total, enum ps_record record, const uint64_t *words)
 {
-	struct snapshot_row *row = &rows->rows[rows->n++];
-	size_t at = 0;
-
-	*row = (struct snapshot_row){.process = {.exec_id = total->number}, .value = total->words};
-	for (int i = 0; i < PS_KEY_LABELS; i++) {
-		row->labels[i] = (struct snapshot_label){
-		    .text = total->text + at,
-		    .len = total->label_len[i],
-		    .kind = total->label_kind[i],
-		};
-		at += total->label_len[i];
-	}
+	for (size_t i = 0; i < record_words[record]; i++)
+		if (!(gauges[record] >> i & 1))
+			total->words[i] += words[i];
 }
 
-int retired_show(const struct retired *retired, struct snapshot *snapshot)
+int retired_fold(int totals_fd, enum ps_record record, const struct snapshot_row *row,
+		 uint32_t identity, bool *ret_cut)
 {
-	for (int kind = 0; kind < PS_RECORD_MAX; kind++) {
-		struct snapshot_rows *rows = &snapshot->rows[kind];
+	struct state_total total;
+	struct ps_key key;
+	bool done;
+	int r;
+
+	*ret_cut = total_key(record, row, identity, &key);
+	r = read_total(totals_fd, &key, row, &total, &done);
+	if (r < 0)
+		return r;
+	if (done)
+		return 1;
+	add_words(&total, record, row->value);
+	live_key(row, &total.last);
+	r = bpf_map_update_elem(totals_fd, &key, &total, BPF_ANY);
+	FAULT_POINT(fold_record);
+	return r == -E2BIG ? -ENOSPC : r;
+}
+
+int retired_has(int totals_fd, enum ps_record record, const struct snapshot_row *row,
+		uint32_t identity)
+{
+	struct state_total total;
+	struct ps_key key;
+	bool done;
+	int r;
+
+	total_key(record, row, identity, &key);
+	r = read_total(totals_fd, &key, row, &total, &done);
+	return r < 0 ? r : done;
+}
+
+/* ---- all totals ---- */
+
+static void show(const struct ps_key *key, const struct state_total *total, struct arena *arena,
+		 struct snapshot_rows *rows)
+{
+	/* Nothing in it is static text: no executable is asked. */
+	static const struct snapshot_source nowhere;
+	struct snapshot_row *row = &rows->rows[rows->n];
+	struct view view = {(const uint8_t *)key, sizeof(*key)};
+
+	*row = (struct snapshot_row){
+	    .process = {.exec_id = key->process.exec_id}, .key = view, .value = total->words};
+	if (unpack_labels(view, 0, &nowhere, arena, row->labels) == 0)
+		rows->n++;
+}
+
+static int reserve(struct snapshot *snapshot, size_t more)
+{
+	for (int record = 0; record < PS_RECORD_MAX; record++) {
+		struct snapshot_rows *rows = &snapshot->rows[record];
 		struct snapshot_row *grown =
-		    realloc(rows->rows, (rows->n + retired->ntotals + 1) * sizeof(*grown));
+		    realloc(rows->rows, (rows->n + more + 1) * sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
 		rows->rows = grown;
 	}
-	for (size_t i = 0; i < retired->ntotals; i++)
-		show(retired->totals[i], &snapshot->rows[retired->totals[i]->kind]);
 	return 0;
 }
 
-size_t retired_identities(const struct retired *retired)
+/* Copies the map; keys and values belong to the arena. */
+static int copy_totals(int totals_fd, struct arena *arena, struct map_copy *ret_copy)
 {
-	return retired->nslots;
-}
+	struct map_copy copy;
+	int r = map_copy_read(totals_fd, &copy);
 
-const struct retired_identity *retired_identity(const struct retired *retired, size_t number)
-{
-	return retired->slots[number].used ? &retired->slots[number].identity : NULL;
-}
-
-uint64_t retired_last_ns(const struct retired *retired, size_t number)
-{
-	return retired->slots[number].last_ns;
-}
-
-void retired_forget(struct retired *retired, size_t number)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < retired->ntotals; i++) {
-		if (retired->totals[i]->number == number)
-			free(retired->totals[i]);
-		else
-			retired->totals[kept++] = retired->totals[i];
+	if (r < 0)
+		return r;
+	if (copy.key_size != sizeof(struct ps_key) ||
+	    copy.value_size != sizeof(struct state_total)) {
+		map_copy_done(&copy);
+		return -EINVAL;
 	}
-	retired->ntotals = kept;
-	retired->slots[number].used = false;
+	*ret_copy = copy;
+	if (arena_adopt(arena, copy.keys) < 0) {
+		free(copy.values);
+		return -ENOMEM;
+	}
+	return arena_adopt(arena, copy.values);
+}
+
+int retired_show(int totals_fd, struct snapshot *snapshot)
+{
+	struct map_copy copy;
+	int r = copy_totals(totals_fd, &snapshot->arena, &copy);
+
+	if (r == 0)
+		r = reserve(snapshot, copy.n);
+	for (size_t i = 0; r == 0 && i < copy.n; i++) {
+		const struct ps_key *key = (const struct ps_key *)copy.keys + i;
+
+		if (key->process.start_ns < PS_RECORD_MAX)
+			show(key, (const struct state_total *)copy.values + i, &snapshot->arena,
+			     &snapshot->rows[key->process.start_ns]);
+	}
+	return r;
+}
+
+int retired_forget(int totals_fd, uint32_t identity)
+{
+	_cleanup_arena_ struct arena arena = {0};
+	struct map_copy copy;
+	int r = copy_totals(totals_fd, &arena, &copy);
+
+	for (size_t i = 0; r == 0 && i < copy.n; i++) {
+		const struct ps_key *key = (const struct ps_key *)copy.keys + i;
+
+		if (key->process.exec_id == identity)
+			r = bpf_map_delete_elem(totals_fd, key);
+		FAULT_POINT(forget_total);
+	}
+	return r;
 }

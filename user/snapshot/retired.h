@@ -2,49 +2,36 @@
 /*
  * What processes have counted that are gone: totals per identity and label set, so that the
  * kernel's records of a process can go with it while its identity's counters never go down.
+ *
+ * The totals lie in a map that outlives the observer (probe/state.h), and folding is crash-safe:
+ * one update of a total carries the sum and which live record went into it last; only then that
+ * record is removed. Who finds a record that its total names as the last one only has to remove it.
+ * So records are folded one after the other: the next one only when the last one is gone.
  */
 #ifndef SNAPSHOT_RETIRED_H
 #define SNAPSHOT_RETIRED_H
 
+#include "probe/state.h"
 #include "snapshot/snapshot.h"
-#include "target/identity.h"
 
-/* Whose totals. */
-struct retired_identity {
-	struct identity texts; /* service included */
-	uint32_t pid;          /* 0 = the pid is no label */
-};
-
-/* True when the labels are the same. */
-bool retired_same_identity(const struct retired_identity *a, const struct retired_identity *b);
-
-struct retired;
-
-/* 0 or -ENOMEM. */
-int retired_new(struct retired **ret_retired);
-/* NULL is fine. */
-void retired_free(struct retired *retired);
-
+/* Whether records of this kind add up; the others only say how things stand in a living process. */
+bool retired_keeps(enum ps_record record);
 /*
- * Adds the numbers that the snapshot has of a process that is gone to its identity's totals.
- * Afterwards the process's records must be removed, or they count twice. All or nothing: 0 or
- * -ENOMEM. now_ns: CLOCK_MONOTONIC.
+ * Adds a record of a process that is gone to the total of this identity and its labels. 0; 1 when
+ * that was done already; -ENOSPC when there is no room for another total; or -errno. In each case
+ * but an error the record must be removed next. *ret_cut: a label did not fit and was cut.
  */
-int retired_fold(struct retired *retired, const struct snapshot *snapshot,
-		 const struct ps_process *process, const struct retired_identity *identity,
-		 uint64_t now_ns);
+int retired_fold(int totals_fd, enum ps_record record, const struct snapshot_row *row,
+		 uint32_t identity, bool *ret_cut);
+/* Whether the record went into its total and is still there because of a crash. 1, 0 or -errno. */
+int retired_has(int totals_fd, enum ps_record record, const struct snapshot_row *row,
+		uint32_t identity);
 /*
  * Appends the totals to the snapshot as rows of the processes {.exec_id = number of the identity},
- * which no real process has: they start at 0. The rows point into retired. 0 or -ENOMEM.
+ * which no real process has: they start at 0. 0 or -errno.
  */
-int retired_show(const struct retired *retired, struct snapshot *snapshot);
-
-/* Numbers run from 0 to retired_identities - 1; one that was forgotten has no identity (NULL). */
-size_t retired_identities(const struct retired *retired);
-const struct retired_identity *retired_identity(const struct retired *retired, size_t number);
-/* When the identity's last process was folded, CLOCK_MONOTONIC ns. */
-uint64_t retired_last_ns(const struct retired *retired, size_t number);
-/* Forgets an identity and its totals: if it comes again it starts at 0. */
-void retired_forget(struct retired *retired, size_t number);
+int retired_show(int totals_fd, struct snapshot *snapshot);
+/* Removes an identity's totals. 0 or -errno. */
+int retired_forget(int totals_fd, uint32_t identity);
 
 #endif

@@ -160,6 +160,7 @@ static int make_row(struct taking *taking, const struct map_copy *copy, size_t i
 	if (r < 0)
 		return r;
 	process = snapshot_find_process(taking->snapshot, &ret_row->process);
+	ret_row->key = key;
 	ret_row->value = copy->values + i * copy->value_size;
 	return unpack_labels(key, process ? process->info.image : 0, taking->source,
 			     &taking->snapshot->arena, ret_row->labels);

@@ -9,6 +9,7 @@
 
 #include "ps_types.h"
 #include "util/arena.h"
+#include "util/view.h"
 
 /* A label as the kernel stored it, static text already looked up. */
 struct snapshot_label {
@@ -22,6 +23,7 @@ struct snapshot_label {
 struct snapshot_row {
 	struct ps_process process;
 	struct snapshot_label labels[PS_KEY_LABELS];
+	struct view key;   /* as in the map: the first 128 or all 512 bytes of a struct ps_key */
 	const void *value; /* the record, as PS_RECORDS says; into the snapshot */
 };
 

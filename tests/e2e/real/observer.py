@@ -81,7 +81,7 @@ class Observer:
 
     def __init__(self, binary, folder, name, *flags):
         self._port = free_port()
-        self.process = Process([binary, f"--web.listen-address=127.0.0.1:{self._port}", *flags],
+        self.process = Process([binary, f"--web.listen-address=127.0.0.1:{self._port}", "--state.dir=none", *flags],
                                os.path.join(folder, f"observer_{name}.log"))
         try:
             wait_for("the observer answers", self._answers)

@@ -90,7 +90,7 @@ def case_port_taken(_):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        line = fails(philoscope(f"--web.listen-address=127.0.0.1:{port}"), "port taken")
+        line = fails(philoscope("--state.dir=none", f"--web.listen-address=127.0.0.1:{port}"), "port taken")
         assert str(port) in line, line
 
 
@@ -99,7 +99,7 @@ def case_port_taken_while_there_are_targets(_):
     with socket.socket() as taken, Worker() as worker:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        fails(philoscope(f"--web.listen-address=127.0.0.1:{taken.getsockname()[1]}"), "port taken")
+        fails(philoscope("--state.dir=none", f"--web.listen-address=127.0.0.1:{taken.getsockname()[1]}"), "port taken")
         if not hostview.probes_of_others():
             assert not hostview.changed_text(worker.pid)
         worker.run(events=10)

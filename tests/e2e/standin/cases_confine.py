@@ -80,9 +80,7 @@ class HostileObserver(Observer):
     def __init__(self):
         if not HOSTILE.exists():
             raise Skip(f"no {HOSTILE}")
-        ours, programs.PHILOSCOPE = programs.PHILOSCOPE, str(HOSTILE)
-        super().__init__()
-        programs.PHILOSCOPE = ours
+        super().__init__(binary=str(HOSTILE))
 
 
 def case_attacks_end_in_a_reason(folder):

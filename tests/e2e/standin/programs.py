@@ -86,10 +86,11 @@ class Program:
 class Observer(Program):
     """philoscope on a free port. Series carry the pid, so that other Philotes processes of the host do not matter."""
 
-    def __init__(self, *flags, env=None, identity_pid=True):
+    def __init__(self, *flags, env=None, identity_pid=True, state="none", binary=PHILOSCOPE, command=()):
+        """Nothing outlives it unless a state directory is given."""
         identity = ["--identity.pid"] if identity_pid else []
-        super().__init__([PHILOSCOPE, "--web.listen-address=127.0.0.1:0", *identity, *flags], env,
-                         stdout=subprocess.DEVNULL)
+        super().__init__([*command, binary, "--web.listen-address=127.0.0.1:0", f"--state.dir={state}", *identity, *flags],
+                         env, stdout=subprocess.DEVNULL)
 
     def __enter__(self):
         until(lambda: self.logged("serving on port") or self.process.poll() is not None, "philoscope")

@@ -35,7 +35,7 @@ func withObserver(e *env, flags []string, body func(*session) (string, error)) (
 }
 
 func (s *session) startObserver(flags ...string) (string, error) {
-	argv := append([]string{s.env.Observer, "--web.listen-address=" + observerAddress}, flags...)
+	argv := append([]string{s.env.Observer, "--web.listen-address=" + observerAddress, "--state.dir=none"}, flags...)
 	observer, err := start("philoscope", anyCPU, argv...)
 	if err != nil {
 		return "", err

@@ -22,6 +22,8 @@
 #define RELOAD_EVERY 25
 
 struct cycle {
+	struct state *state; /* none is kept */
+	struct process_exe exe;
 	struct probe_shared *shared;
 	struct facts facts;
 	struct plan plan;
@@ -43,7 +45,7 @@ static int attach_image(struct cycle *cycle)
 {
 	int r = probe_image_new(cycle->shared, &cycle->plan, &cycle->facts, &cycle->image);
 
-	return r < 0 ? r : probe_image_attach(cycle->image, cycle->exe_fd);
+	return r < 0 ? r : probe_image_attach(cycle->image, cycle->exe_fd, &cycle->exe);
 }
 
 static void detach_image(struct cycle *cycle)
@@ -105,10 +107,10 @@ static int load_stub(struct cycle *cycle, const struct kernel_features *features
 static int open_target(pid_t pid, struct cycle *cycle)
 {
 	struct kernel_features features;
-	struct process_exe exe;
+	uint32_t replaced;
 	int r;
 
-	r = process_exe_open(pid, &cycle->exe_fd, &exe);
+	r = process_exe_open(pid, &cycle->exe_fd, &cycle->exe);
 	if (r < 0)
 		return r;
 	facts_from_fd(cycle->exe_fd, &cycle->facts);
@@ -118,7 +120,9 @@ static int open_target(pid_t pid, struct cycle *cycle)
 	r = kernel_features_probe(&features);
 	if (r == 0)
 		r = load_stub(cycle, &features);
-	return r < 0 ? r : probe_shared_new(&features, &cycle->shared);
+	if (r == 0)
+		r = state_open(NULL, &cycle->state, &replaced);
+	return r < 0 ? r : probe_shared_new(&features, cycle->state, &cycle->shared);
 }
 
 int main(int argc, char **argv)
@@ -138,6 +142,7 @@ int main(int argc, char **argv)
 	r = run_cycles(&cycle, n);
 	stub_bpf__destroy(cycle.stub);
 	probe_shared_free(cycle.shared);
+	state_close(cycle.state);
 	close_p(&cycle.exe_fd);
 	if (r < 0)
 		return fail("cannot attach", r);
