@@ -29,6 +29,7 @@ class Kernel:
     package: str  # regular expression for the whole package name
     attach: str  # how uprobes are attached there: uprobe_multi links exist from 6.6 on
     cmdline: str = ""
+    keeps_links: bool = True  # perf_event links can be pinned from 5.15 on
 
 
 def _released(codename):
@@ -38,7 +39,8 @@ def _released(codename):
 KERNELS = {
     k.name: k
     for k in (
-        Kernel("5.10", _released("bullseye"), r"linux-image-5\.10\.0-\d+-cloud-amd64", "perf_event"),
+        Kernel("5.10", _released("bullseye"), r"linux-image-5\.10\.0-\d+-cloud-amd64", "perf_event",
+               keeps_links=False),
         Kernel("6.1", _released("bookworm"), r"linux-image-6\.1\.0-\d+-cloud-amd64", "perf_event"),
         # Fully preemptible: a program that kept state per CPU would show its races here.
         Kernel("6.12", _released("trixie") + (("Debian", "bookworm-backports"),),

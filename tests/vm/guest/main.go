@@ -27,6 +27,7 @@ var checks = []check{
 	{"attach", checkAttach},
 	{"count-1000", checkCount},
 	{"labels-one-cpu", checkLabelsOneCPU},
+	{"state", checkState},
 	{"kernel-log", checkKernelLog},
 }
 
@@ -36,10 +37,11 @@ var errSkip = errors.New("skip")
 func skip(reason string) error { return fmt.Errorf("%w%s", errSkip, reason) }
 
 type env struct {
-	Attach   string // how this kernel attaches uprobes: perf_event or uprobe_multi
-	Observer string // paths; empty when only the kernel is looked at
-	Worker   string
-	Checks   []string // names; empty means all
+	Attach     string // how this kernel attaches uprobes: perf_event or uprobe_multi
+	KeepsLinks bool   // whether they can be pinned: from 5.15 on
+	Observer   string // paths; empty when only the kernel is looked at
+	Worker     string
+	Checks     []string // names; empty means all
 }
 
 func say(kind, name, text string) {

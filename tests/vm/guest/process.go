@@ -112,6 +112,12 @@ func (p *process) stop() error {
 	return nil
 }
 
+// kill ends the process without a chance to tidy up.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
 // showLog prints the end of a process's output.
 func (p *process) showLog() {
 	text, _ := os.ReadFile(p.log)
