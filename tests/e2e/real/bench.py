@@ -2,6 +2,8 @@
 """What one case works with: stand-ins, databases, workers and observers that end with it."""
 
 import contextlib
+import os
+import subprocess
 
 import workload
 from catalog_standin import Catalog
@@ -51,6 +53,14 @@ class Bench:
         self._stack.callback(worker.stop)
         worker.wait_running()
         return worker
+
+    def state(self):
+        """A folder on a bpffs of the case's own, for what outlives its observers."""
+        mount = os.path.join(self._folder, self._next_name() + "_bpffs")
+        os.mkdir(mount)
+        subprocess.run(["mount", "-t", "bpf", "bpf", mount], check=True)
+        self._stack.callback(subprocess.run, ["umount", "-l", mount], check=True)
+        return os.path.join(mount, "philoscope")
 
     def observer(self, *flags):
         observer = Observer(self._observer_binary, self._folder, self._next_name(), *flags)

@@ -5,6 +5,7 @@ A case is a function of a Bench. It raises nothing for a wrong number: those are
 section; an exception means that the set-up did not get that far, and fails the case.
 """
 
+import random
 import signal
 import threading
 import time
@@ -151,6 +152,39 @@ def observer_during_load(bench):
     bench.check(timed in (seen - 1, seen), "philotes_cdc_event_duration_seconds_count", f"{seen - 1} or {seen}", timed,
                 pair.source_label)
     check_drops(bench, scrape)
+
+
+def observer_killed(bench):
+    """Killed at any moment of the load, five times: what nobody watched is counted all the same."""
+    pair = bench.pair()
+    state = "--state.dir=" + bench.state()
+    observer = bench.observer(state)
+    worker = bench.worker(pair)
+    observer.wait_attached(pair)
+    work = Workload(pair.source)
+    stop = threading.Event()
+    loader = threading.Thread(target=_load, args=(bench, pair, work, stop))
+    loader.start()
+    try:
+        for kill in range(1, 6):
+            wait_buffered(pair, 300 * kill + random.randrange(100))
+            observer.process.signal(signal.SIGKILL)
+            observer.process.wait()
+            if kill == 3:  # without an observer for a while
+                wait_buffered(pair, pair.buffered_total() + 200)
+            observer = bench.observer(state)
+    finally:
+        stop.set()
+        loader.join()
+    wait_buffered(pair, work.total())
+    scrape = settled_scrape(observer, pair.source_label, work.expected)
+    check_events(bench, scrape, pair.source_label, work.expected)
+    check_durations(bench, scrape, pair.source_label, work.total())
+    check_state(bench, observer, pair.source_label, RUNNING, "after five kills")
+    check_lag_histograms(bench, scrape, pair)
+    check_unharmed(bench, worker)
+    check_after_exit(bench, observer, pair.source_label, work.expected)
+    check_drops(bench, observer.scrape())
 
 
 def other_time_zone(bench):
@@ -379,6 +413,7 @@ CASES = (
     ("observer_first", observer_first, True, False),
     ("observer_late", observer_late, True, False),
     ("observer_during_load", observer_during_load, True, False),
+    ("observer_killed", observer_killed, True, False),
     ("other_time_zone", other_time_zone, True, False),
     ("failed_writes", failed_writes, True, False),
     ("paused_and_resumed", paused_and_resumed, True, True),
