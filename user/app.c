@@ -138,12 +138,23 @@ static bool is_unchanged(const struct target *target)
 	       exe.device == target->exe.device && exe.inode == target->exe.inode;
 }
 
+static bool wants_retry(struct app *app, const struct target *target)
+{
+	const struct observed *observed = target->image;
+	bool wants;
+
+	pthread_mutex_lock(&app->lock);
+	wants = observed && registry_retry(app->registry, observed->image);
+	pthread_mutex_unlock(&app->lock);
+	return wants;
+}
+
 static int rescan_visit(void *ctx, pid_t pid)
 {
 	struct app *app = ctx;
 	struct target *target = target_find(&app->targets, pid);
 
-	if (target && is_unchanged(target)) {
+	if (target && is_unchanged(target) && !wants_retry(app, target)) {
 		target->seen = true;
 		return 0;
 	}

@@ -21,6 +21,7 @@ struct image {
 	struct probe_image *probe; /* owned; NULL when this observer attaches nothing */
 	struct static_texts texts; /* read from it so far */
 	int exe_fd;                /* owned: to read static strings; -1 = no file */
+	unsigned int retries;      /* of reading a file that could not be read in time */
 	uint64_t live_ns;          /* when a process of it was last seen, CLOCK_MONOTONIC */
 	char binary[13];           /* first 12 hex digits of the build id */
 };

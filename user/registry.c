@@ -16,6 +16,9 @@
 #include "util/log.h"
 #include "util/monotonic.h"
 
+/* Of reading a file that took too long, one at each rescan. */
+#define MAX_RETRIES 5
+
 struct registry {
 	struct probe_shared *shared;
 	struct plan_options options;
@@ -407,6 +410,20 @@ int registry_settle(struct registry *registry, pid_t pid, const struct finding *
 	*ret_image = inode.image;
 	*ret_attached = inode.error == 0;
 	return 0;
+}
+
+bool registry_retry(struct registry *registry, struct image *image)
+{
+	enum plan_reason refusal = image->facts.refusal;
+	struct inode inode;
+
+	if ((refusal != PLAN_REASON_INSPECTOR_TIMEOUT && refusal != PLAN_REASON_INSPECTOR_FAILED) ||
+	    image->retries == MAX_RETRIES)
+		return false;
+	image->retries++;
+	while (inodes_take_image(registry->inodes, image, &inode) == 0)
+		drop_links(registry, &inode);
+	return true;
 }
 
 int registry_change_fd(const struct registry *registry)

@@ -51,6 +51,12 @@ int registry_change_fd(const struct registry *registry);
 /* Takes those probes away. */
 void registry_on_change(struct registry *registry);
 
+/*
+ * Whether its executable is worth another look: the node was too busy to read it in time. If so the
+ * next registry_look does. Not for ever: a file may be made to take long.
+ */
+bool registry_retry(struct registry *registry, struct image *image);
+
 /* How a target of this image stands: attached (all metrics), partial, or refused (none). */
 enum target_state registry_image_state(const struct image *image);
 /* All images, in no order; valid until the registry changes. */
