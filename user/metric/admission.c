@@ -7,13 +7,15 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdint.h>
+
+#include "ps_metrics.h"
 
 #define FIRST_SLOTS 256
 
 struct slot {
-	uint64_t hash; /* 0 = free */
-	bool met;      /* in this exposition */
+	uint64_t hash;    /* 0 = free */
+	uint64_t updates; /* of a series that stands for others: how many are in the total */
+	bool met;         /* in this exposition */
 };
 
 struct metric_admission {
@@ -21,6 +23,7 @@ struct metric_admission {
 	struct slot *slots; /* owned */
 	size_t nslots;      /* a power of two */
 	size_t used, nmet;
+	uint64_t overflowed[PS_METRIC_MAX];
 };
 
 int metric_admission_new(struct metric_admission **ret_admission)
@@ -117,21 +120,43 @@ bool metric_admission_knows(const struct metric_admission *admission, size_t row
 	return find_slot(admission->slots, admission->nslots, hash)->hash == hash;
 }
 
-int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
-			 size_t len)
+/* Marks the slot of hash as met, making it if need be. NULL = no memory. */
+static struct slot *meet_slot(struct metric_admission *admission, uint64_t hash)
 {
-	uint64_t hash = hash_series(row, text, len);
 	struct slot *slot;
 
-	if (2 * admission->used >= admission->nslots) {
-		int r = rebuild(admission, 2 * admission->nslots, false);
-
-		if (r < 0)
-			return r;
-	}
+	if (2 * admission->used >= admission->nslots &&
+	    rebuild(admission, 2 * admission->nslots, false) < 0)
+		return NULL;
 	slot = find_slot(admission->slots, admission->nslots, hash);
 	admission->used += !slot->hash;
 	admission->nmet += !slot->met;
-	*slot = (struct slot){.hash = hash, .met = true};
+	slot->hash = hash;
+	slot->met = true;
+	return slot;
+}
+
+int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
+			 size_t len)
+{
+	return meet_slot(admission, hash_series(row, text, len)) ? 0 : -ENOMEM;
+}
+
+int metric_admission_overflow(struct metric_admission *admission, size_t row, const char *text,
+			      size_t len, uint64_t updates)
+{
+	/* Not the slot of a label set that reads the same. */
+	struct slot *slot = meet_slot(admission, hash_series(PS_METRIC_MAX + row, text, len));
+
+	if (!slot)
+		return -ENOMEM;
+	/* Fewer than before: gauges of a process that has ended left, and another one began. */
+	admission->overflowed[row] += updates < slot->updates ? updates : updates - slot->updates;
+	slot->updates = updates;
 	return 0;
+}
+
+uint64_t metric_admission_overflowed(const struct metric_admission *admission, size_t row)
+{
+	return admission->overflowed[row];
 }

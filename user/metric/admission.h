@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/cleanup.h"
 
@@ -29,5 +30,14 @@ bool metric_admission_knows(const struct metric_admission *admission, size_t row
 /* Remembers that it is shown now. 0 or -ENOMEM. */
 int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
 			 size_t len);
+/*
+ * Remembers that the series which stands for those without room has had so many updates by now,
+ * and adds what is new to the metric's total: that one never goes down, also when the identity is
+ * gone. 0 or -ENOMEM.
+ */
+int metric_admission_overflow(struct metric_admission *admission, size_t row, const char *text,
+			      size_t len, uint64_t updates);
+/* The total. */
+uint64_t metric_admission_overflowed(const struct metric_admission *admission, size_t row);
 
 #endif

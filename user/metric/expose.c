@@ -22,7 +22,8 @@
 #include "metric/series.h"
 
 struct exposing {
-	const struct metric_input *input;
+	struct metric_input input;
+	struct metric_written written[PS_METRIC_MAX];
 	const struct metric_options *options;
 	struct strbuf *out;
 	struct arena arena;
@@ -109,9 +110,21 @@ static void write_histogram(struct exposing *exposing, const struct metric_serie
 		exposing->error = le.error;
 }
 
+static size_t row_index(const struct exposing *exposing)
+{
+	return (size_t)(exposing->row - metric_table);
+}
+
+static bool is_of_targets(const struct metric_row *row)
+{
+	return row->prefix == METRIC_PREFIX_TARGET;
+}
+
 static void write_series(struct exposing *exposing, const struct metric_series *series)
 {
 	write_head(exposing);
+	if (is_of_targets(exposing->row))
+		exposing->written[row_index(exposing)].series++;
 	if (exposing->row->bounds)
 		write_histogram(exposing, series);
 	else
@@ -124,7 +137,7 @@ static void make_labels(struct exposing *exposing, uint32_t identity,
 	unsigned int count = 0;
 
 	strbuf_reset(&exposing->labels);
-	if (exposing->row->prefix == METRIC_PREFIX_TARGET) {
+	if (is_of_targets(exposing->row)) {
 		const struct metric_text *text = &exposing->owners.identities[identity];
 
 		strbuf_add(&exposing->labels, text->text, text->len);
@@ -150,11 +163,6 @@ static const struct metric_point *merge_points(const struct metric_row *row,
 	return point;
 }
 
-static size_t row_index(const struct exposing *exposing)
-{
-	return (size_t)(exposing->row - metric_table);
-}
-
 /* Whether the series whose labels have just been made was shown before. */
 static bool is_known(const struct exposing *exposing)
 {
@@ -171,7 +179,7 @@ static size_t count_room(struct exposing *exposing, struct run run)
 	size_t n = 0, known = 0, max = exposing->options->max_series;
 	struct metric_series series;
 
-	if (!max || row->prefix != METRIC_PREFIX_TARGET)
+	if (!max || !is_of_targets(row))
 		return SIZE_MAX;
 	for (const struct metric_point *next, *point = run.begin; point < run.end; point = next) {
 		next = merge_points(row, point, run.end, &series);
@@ -196,7 +204,7 @@ static bool reads_overflow(const struct metric_row *row, const struct metric_poi
 	for (unsigned int i = 0; i < row->nlabels; i++)
 		if (metric_text_compare(&point->labels[i], &overflow) != 0)
 			return false;
-	return row->nlabels > 0 && row->prefix == METRIC_PREFIX_TARGET;
+	return row->nlabels > 0 && is_of_targets(row);
 }
 
 /* Whether the series whose labels have just been made gets lines of its own. */
@@ -211,10 +219,22 @@ static bool admit(struct exposing *exposing, const struct metric_point *point, s
 			return false;
 		--*room;
 	}
-	if (admission && exposing->row->prefix == METRIC_PREFIX_TARGET)
+	if (admission && is_of_targets(exposing->row))
 		exposing->error = metric_admission_add(admission, row_index(exposing),
 						       exposing->labels.data, exposing->labels.len);
 	return true;
+}
+
+/* Counts what went to the series whose labels have just been made. */
+static void count_overflow(struct exposing *exposing, uint64_t updates)
+{
+	struct metric_admission *admission = exposing->options->admission;
+
+	if (!admission)
+		exposing->written[row_index(exposing)].overflow += updates;
+	else if (metric_admission_overflow(admission, row_index(exposing), exposing->labels.data,
+					   exposing->labels.len, updates) < 0)
+		exposing->error = -ENOMEM;
 }
 
 static void write_overflow(struct exposing *exposing, uint32_t identity,
@@ -226,6 +246,7 @@ static void write_overflow(struct exposing *exposing, uint32_t identity,
 		labels[i] = (struct metric_text){METRIC_OVERFLOW, strlen(METRIC_OVERFLOW)};
 	make_labels(exposing, identity, labels);
 	write_series(exposing, series);
+	count_overflow(exposing, series->updates);
 }
 
 static void write_run(struct exposing *exposing, struct run run)
@@ -270,13 +291,55 @@ static void write_family(struct exposing *exposing, const struct metric_row *row
 	}
 }
 
-static int make_points(struct exposing *exposing)
+/* The points of all records of targets, or of all of the observer's own. */
+static int make_points(struct exposing *exposing, bool own)
 {
-	int r = metric_owners_make(&exposing->arena, exposing->input, &exposing->owners);
+	int r = 0;
 
 	for (int record = 0; record < METRIC_RECORD_MAX && r == 0; record++)
-		r = metric_points_make(&exposing->arena, exposing->input, &exposing->owners,
-				       (enum metric_record)record, &exposing->points[record]);
+		if (!!metric_records[record].own == own)
+			r = metric_points_make(&exposing->arena, &exposing->input,
+					       &exposing->owners, (enum metric_record)record,
+					       &exposing->points[record]);
+	return r;
+}
+
+/* What was written of the metric that was written last. */
+static int note_written(struct exposing *exposing)
+{
+	const struct metric_admission *admission = exposing->options->admission;
+	struct metric_written *written = &exposing->written[row_index(exposing)];
+	char *name = arena_alloc(&exposing->arena, exposing->name.len + 1);
+
+	if (!name || exposing->name.error)
+		return -ENOMEM;
+	memcpy(name, exposing->name.data, exposing->name.len);
+	written->metric = name;
+	if (admission)
+		written->overflow = metric_admission_overflowed(admission, row_index(exposing));
+	return 0;
+}
+
+static int write_targets(struct exposing *exposing)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < PS_METRIC_MAX && r == 0; i++) {
+		write_family(exposing, &metric_table[i]);
+		r = exposing->error ? exposing->error : note_written(exposing);
+	}
+	return r;
+}
+
+/* After the targets': these tell of them. */
+static int write_own(struct exposing *exposing)
+{
+	int r;
+
+	exposing->input.written = exposing->written;
+	r = make_points(exposing, true);
+	for (size_t i = PS_METRIC_MAX; i < metric_table_len && r == 0; i++)
+		write_family(exposing, &metric_table[i]);
 	return r;
 }
 
@@ -284,18 +347,21 @@ int metric_expose(const struct metric_input *input, const struct metric_options 
 		  struct strbuf *out)
 {
 	_cleanup_(exposing_done) struct exposing exposing = {
-	    .input = input, .options = options, .out = out};
-	int r = make_points(&exposing);
+	    .input = *input, .options = options, .out = out};
+	int r = metric_owners_make(&exposing.arena, input, &exposing.owners);
 
+	if (r == 0)
+		r = make_points(&exposing, false);
 	if (r < 0)
 		return r;
 	if (options->admission)
 		metric_admission_begin(options->admission);
-	for (size_t i = 0; i < metric_table_len; i++)
-		write_family(&exposing, &metric_table[i]);
+	r = write_targets(&exposing);
+	if (r == 0)
+		r = write_own(&exposing);
 	if (options->admission)
 		metric_admission_end(options->admission);
-	if (exposing.error || exposing.name.error || exposing.labels.error)
+	if (r < 0 || exposing.error || exposing.name.error || exposing.labels.error)
 		return -ENOMEM;
 	return out->error;
 }

@@ -40,6 +40,12 @@ struct metric_probe_info {
 	const char *service, *binary, *family, *metric, *state, *reason;
 };
 
+/* One row of philoscope_series{metric} and philoscope_series_overflow_total{metric}. */
+struct metric_written {
+	const char *metric; /* its whole name */
+	uint64_t series, overflow;
+};
+
 /* Numbers folded from processes that are gone: same shape as the snapshot's rows, but by identity.
  */
 struct metric_input {
@@ -55,6 +61,8 @@ struct metric_input {
 	const struct metric_probe_info *infos;
 	size_t ninfos;
 	const char *version, *revision, *compiler, *libbpf_version;
+	/* What was written of each target metric: metric_expose fills that in by itself. */
+	const struct metric_written *written; /* PS_METRIC_MAX, or NULL */
 };
 
 struct metric_admission;

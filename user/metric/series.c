@@ -51,7 +51,21 @@ void metric_series_merge(struct metric_series *series, const struct metric_row *
 	merges[row->merge](series, other);
 	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
 		series->buckets[i] += other->buckets[i];
+	series->updates += other->updates;
 	series->set = true;
+}
+
+/* How often this record was written: a histogram's buckets say so, others may have counts. */
+static uint64_t count_updates(const struct metric_row *row, const struct metric_series *one,
+			      const struct metric_point *point)
+{
+	uint64_t updates = row->bounds || row->nupdates ? 0 : 1;
+
+	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
+		updates += one->buckets[i];
+	for (size_t i = 0; i < row->nupdates; i++)
+		updates += load(point, row->updates + i * sizeof(uint64_t));
+	return updates;
 }
 
 void metric_series_add(struct metric_series *series, const struct metric_row *row,
@@ -62,5 +76,6 @@ void metric_series_add(struct metric_series *series, const struct metric_row *ro
 	one.value = load(point, row->bounds ? row->sum : row->value);
 	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
 		one.buckets[i] = load(point, row->value + i * sizeof(uint64_t));
+	one.updates = count_updates(row, &one, point);
 	metric_series_merge(series, row, &one);
 }

@@ -9,6 +9,7 @@
 struct metric_series {
 	uint64_t value;                       /* in the row's format; of a histogram: its sum */
 	uint64_t at_ns;                       /* of a value by moment */
+	uint64_t updates;                     /* how often it was written (metric_row.updates) */
 	bool set;                             /* at least one record has been merged */
 	uint64_t buckets[METRIC_MAX_BUCKETS]; /* of a histogram, not cumulative */
 };

@@ -90,6 +90,17 @@ static bool own_maps(const struct metric_input *input, size_t i, struct metric_o
 	return true;
 }
 
+static bool own_written(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	const struct metric_written *written;
+
+	if (!input->written || i >= PS_METRIC_MAX)
+		return false;
+	written = &input->written[i];
+	*ret_row = (struct metric_own){{written->metric}, {written->series, written->overflow}};
+	return true;
+}
+
 #define ONE(label)                               \
 	{                                        \
 		PS_LABEL_##label, METRIC_NO_PART \
@@ -115,6 +126,7 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_SITES] = {.labels = {"service", "family", "state"}, .own = own_sites},
     [METRIC_RECORD_DROPS] = {.labels = {"reason"}, .own = own_drops},
     [METRIC_RECORD_MAPS] = {.labels = {"map"}, .own = own_maps},
+    [METRIC_RECORD_WRITTEN] = {.labels = {"metric"}, .own = own_written},
 };
 
 /* Name and family of a target metric are those of ps_metrics.h. */
@@ -125,6 +137,10 @@ PS_METRICS(X)
 #undef X
 #define TARGET(id) \
 	.prefix = METRIC_PREFIX_TARGET, .name = name_##id, .family = (enum ps_family)family_##id
+
+#define UPDATES(type, counts)                     \
+	.updates = offsetof(struct type, counts), \
+	.nupdates = sizeof(((struct type *)0)->counts) / sizeof(uint64_t)
 
 #define OWN_VALUE(i)   ((i) * sizeof(uint64_t)) /* in metric_own.values */
 #define SELF(own_name) .prefix = METRIC_PREFIX_SELF, .name = own_name
@@ -141,6 +157,7 @@ const struct metric_row metric_table[] = {
 	    .record = METRIC_RECORD_TABLES,
 	    .nlabels = 3,
 	    .value = offsetof(struct ps_table, events),
+	    UPDATES(ps_table, events),
 	},
     [PS_METRIC_CDC_LAG] =
 	{
@@ -156,6 +173,7 @@ const struct metric_row metric_table[] = {
 	    .timed = true,
 	    .at = offsetof(struct ps_table, lag_at_ns),
 	    .value = offsetof(struct ps_table, lag_ns),
+	    UPDATES(ps_table, lag_buckets),
 	},
     [PS_METRIC_CDC_STATE] =
 	{
@@ -219,6 +237,7 @@ const struct metric_row metric_table[] = {
 	    .timed = true,
 	    .at = offsetof(struct ps_table, lag_at_ns),
 	    .value = offsetof(struct ps_table, newest_ns),
+	    UPDATES(ps_table, lag_buckets),
 	},
     {
 	SELF("build_info"),
@@ -262,6 +281,25 @@ const struct metric_row metric_table[] = {
 	.help = "What could not be counted, or not as it should, by reason.",
 	.record = METRIC_RECORD_DROPS,
 	.nlabels = 1,
+    },
+    {
+	SELF("series"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Series of a target metric on this page, those called _overflow included.",
+	.record = METRIC_RECORD_WRITTEN,
+	.nlabels = 1,
+	.value = OWN_VALUE(0),
+    },
+    {
+	SELF("series_overflow_total"),
+	.type = METRIC_COUNTER,
+	.unit = "",
+	.help = "Updates that went to a series called _overflow because of --metrics.max-series; "
+		"where updates are not counted, label sets that did.",
+	.record = METRIC_RECORD_WRITTEN,
+	.nlabels = 1,
+	.value = OWN_VALUE(1),
     },
     {
 	SELF("map_entries"),

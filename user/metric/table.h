@@ -52,6 +52,7 @@ enum metric_record {
 	METRIC_RECORD_SITES,
 	METRIC_RECORD_DROPS,
 	METRIC_RECORD_MAPS,
+	METRIC_RECORD_WRITTEN,
 	METRIC_RECORD_MAX,
 };
 
@@ -96,6 +97,10 @@ struct metric_row {
 	uint16_t value;                     /* offset of the value, or of the buckets: u64 or s64 */
 	uint16_t sum;                       /* offset of a histogram's sum: u64 */
 	const struct metric_bounds *bounds; /* of a histogram, else NULL */
+	/* Of others: offset and number of the u64 counts whose sum is how often the record was
+	 * written for this metric. None: it counts as once. */
+	uint16_t updates;
+	uint16_t nupdates;
 };
 
 /* Target metrics first, by enum ps_metric, then the observer's own, in the order of the exposition.

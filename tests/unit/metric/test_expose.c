@@ -170,7 +170,8 @@ static void test_nothing_observed(void **state)
 	given->snapshot.drops[PS_DROP_EVENT_LOST] = UINT64_MAX;
 	text = given_expose(given);
 	drops = given_family(given, "philoscope_drops_total");
-	assert_null(strstr(text, "philotes_"));
+	assert_null(strstr(text, "# TYPE philotes_"));
+	assert_null(strstr(text, "\nphilotes_"));
 	assert_null(strstr(text, "philoscope_targets"));
 	for (int i = 0; i < PS_DROP_MAX; i++) {
 		char line[128];

@@ -33,6 +33,8 @@ static void add_tables(struct given *given, uint32_t pid, const char *names)
 #define SERIES(name, table, value)                                                                \
 	EVENTS "{service=\"" name "\",source=\"s\",table=\"p." table "\",operation=\"I\"} " value \
 	       "\n"
+#define OVERFLOWED(name) "philoscope_series_overflow_total{metric=\"" name "\"} "
+#define SHOWN(name)      "philoscope_series{metric=\"" name "\"} "
 #define REST(name, value)         \
 	EVENTS "{service=\"" name \
 	       "\",source=\"_overflow\",table=\"_overflow\",operation=\"_overflow\"} " value "\n"
@@ -106,6 +108,71 @@ static void test_reads_like_the_rest(void **state)
 	assert_non_null(strstr(family, DURATION "_count{service=\"w\",source=\"a\"} 2\n"));
 }
 
+/* One line of the observer's own. */
+static void assert_line(struct given *given, const char *key, const char *value)
+{
+	_cleanup_free_ char *text = given_expose(given), *line = NULL;
+
+	assert_true(asprintf(&line, "\n%s%s\n", key, value) > 0);
+	if (!strstr(text, line))
+		fail_msg("no line %s%s in\n%s", key, value, text);
+}
+
+static struct ps_table *add_table(struct given *given, uint32_t pid, const char *table,
+				  uint64_t events, uint64_t timed)
+{
+	struct ps_table *row = given_table(given, pid, "s", "I", table);
+
+	row->events = events;
+	row->lag_at_ns = timed ? 1 : 0;
+	row->lag_buckets[0] = timed ? 1 : 0;
+	row->lag_buckets[PS_EVENT_LAG_BUCKETS - 1] = timed ? timed - 1 : 0;
+	return row;
+}
+
+static void test_no_room_needed(void **state)
+{
+	_cleanup_given_ struct given *given = given_new();
+
+	(void)state;
+	assert_line(given, SHOWN(EVENTS), "0");
+	assert_line(given, OVERFLOWED(EVENTS), "0");
+	given_process(given, 1, given_identity(given, "w"), true);
+	add_tables(given, 1, "abc");
+	assert_line(given, SHOWN(EVENTS), "3");
+	assert_line(given, OVERFLOWED(EVENTS), "0");
+	given->options.namespace_name = "other";
+	assert_line(given, SHOWN("other_cdc_events_total"), "3");
+	assert_line(given, OVERFLOWED("other_cdc_pipeline_state"), "0");
+}
+
+/* What a metric's update is, by its type: all of it that found no room, of all identities. */
+static void test_updates_are_counted(void **state)
+{
+	_cleanup_given_ struct given *given = given_new();
+
+	(void)state;
+	given->options.max_series = 1;
+	for (uint32_t pid = 1; pid <= 2; pid++) {
+		given_process(given, pid, given_identity(given, pid == 1 ? "w1" : "w2"), true);
+		add_table(given, pid, "p.a", 100, 90);
+		add_table(given, pid, "p.b", 10, 0);
+		add_table(given, pid, "p.c", 1000, 999);
+		given_source(given, pid, "s")->duration_buckets[0] = 1;
+		given_source(given, pid, "t")->duration_buckets[1] = 2;
+		given_source(given, pid, "u")->duration_buckets[2] = 4;
+		given_state(given, pid, "s")->at_ns = 1;
+		given_state(given, pid, "t")->at_ns = 1;
+		given_state(given, pid, "u")->at_ns = 1;
+	}
+	assert_line(given, SHOWN(EVENTS), "4");
+	assert_line(given, OVERFLOWED(EVENTS), "2020");
+	assert_line(given, OVERFLOWED(LAG), "1998"); /* times alone move it */
+	assert_line(given, OVERFLOWED("philotes_cdc_event_lag_seconds"), "1998");
+	assert_line(given, OVERFLOWED(DURATION), "12");
+	assert_line(given, OVERFLOWED("philotes_cdc_pipeline_state"), "4"); /* not counted */
+}
+
 static void remember(struct given *given, struct metric_admission **ret_admission)
 {
 	assert_int_equal(metric_admission_new(ret_admission), 0);
@@ -155,6 +222,59 @@ static void test_forgets(void **state)
 	given_assert_family(given, EVENTS, "");
 	given->input.nprocesses = 1;
 	given_assert_family(given, EVENTS, SERIES("w", "a", "1") REST("w", "4"));
+}
+
+/* It goes on over expositions and identities that leave, and counts nothing twice. */
+static void test_the_total_never_goes_down(void **state)
+{
+	_cleanup_given_ struct given *given = given_new();
+	_cleanup_admission_ struct metric_admission *admission = NULL;
+	struct ps_table *rest;
+
+	(void)state;
+	remember(given, &admission);
+	given->options.max_series = 1;
+	given_process(given, 1, given_identity(given, "w1"), true);
+	given_process(given, 2, given_identity(given, "w2"), true);
+	add_table(given, 1, "p.a", 1, 1);
+	add_table(given, 2, "p.a", 1, 1);
+	rest = add_table(given, 1, "p.b", 10, 10);
+	add_table(given, 2, "p.b", 100, 100);
+	for (int again = 0; again < 2; again++)
+		assert_line(given, OVERFLOWED(EVENTS), "110");
+	rest->events += 5;
+	assert_line(given, OVERFLOWED(EVENTS), "115");
+	given->input.nprocesses = 1; /* the second identity is forgotten */
+	rest->events += 5;
+	assert_line(given, OVERFLOWED(EVENTS), "120");
+	given->input.nprocesses = 0;
+	assert_line(given, OVERFLOWED(EVENTS), "120");
+	given->input.nprocesses = 1;
+	rest->events = 3; /* it is back, from 0 on */
+	assert_line(given, OVERFLOWED(EVENTS), "123");
+}
+
+/* A worker that was restarted between two expositions: its gauges begin again. */
+static void test_updates_of_another_process(void **state)
+{
+	_cleanup_given_ struct given *given = given_new();
+	_cleanup_admission_ struct metric_admission *admission = NULL;
+
+	(void)state;
+	remember(given, &admission);
+	given->options.max_series = 1;
+	given_process(given, 1, given_identity(given, "w"), true);
+	add_table(given, 1, "p.a", 1, 1);
+	add_table(given, 1, "p.b", 10, 10);
+	assert_line(given, OVERFLOWED(LAG), "10");
+	given->processes[0].alive = false;
+	given_process(given, 2, 0, true);
+	add_table(given, 2, "p.a", 1, 1);
+	add_table(given, 2, "p.b", 4, 4);
+	for (int again = 0; again < 2; again++) {
+		assert_line(given, OVERFLOWED(LAG), "14");
+		assert_line(given, OVERFLOWED(EVENTS), "14");
+	}
 }
 
 static void *expose_often(void *ctx)
@@ -218,6 +338,10 @@ int main(void)
 	    cmocka_unit_test(test_bound_per_identity),
 	    cmocka_unit_test(test_histogram_rest),
 	    cmocka_unit_test(test_reads_like_the_rest),
+	    cmocka_unit_test(test_no_room_needed),
+	    cmocka_unit_test(test_updates_are_counted),
+	    cmocka_unit_test(test_the_total_never_goes_down),
+	    cmocka_unit_test(test_updates_of_another_process),
 	    cmocka_unit_test(test_first_come),
 	    cmocka_unit_test(test_forgets),
 	    cmocka_unit_test(test_threads),
