@@ -50,5 +50,7 @@ int main(int argc, char **argv)
 	if (action == OPTIONS_EXIT)
 		return 0;
 	log_set_level(options.log_level);
+	if (options.note)
+		log_warn("%s", options.note);
 	return app_run(&options) < 0 ? 1 : 0;
 }

@@ -159,6 +159,36 @@ static const struct option_row rows[] = {
     {"version", NULL, "print the version and exit", NULL},
 };
 
+/* Philotes' own switch. It is read as Philotes reads it, by Go's strconv.ParseBool: whatever that
+ * does not know changes nothing. */
+#define SWITCH "PHILOTES_METRICS_ENABLED"
+
+static const struct {
+	const char *text;
+	bool on;
+} booleans[] = {
+    {"1", true},  {"t", true},  {"T", true},  {"true", true},   {"TRUE", true},   {"True", true},
+    {"0", false}, {"f", false}, {"F", false}, {"false", false}, {"FALSE", false}, {"False", false},
+};
+
+static void apply_switch(struct options *options)
+{
+	const char *value = getenv(SWITCH);
+	size_t i = 0;
+
+	if (!value || !value[0])
+		return;
+	while (i < ARRAY_LEN(booleans) && strcmp(booleans[i].text, value) != 0)
+		i++;
+	if (i == ARRAY_LEN(booleans)) {
+		options->note = SWITCH " is neither true nor false, ignoring";
+	} else if (!booleans[i].on) {
+		options->note = SWITCH " is false: nothing is collected";
+		for (int family = 0; family < PS_FAMILY_MAX; family++)
+			options->plan.family_off[family] = true;
+	}
+}
+
 static void print_help(void)
 {
 	puts("Usage: philoscope [FLAG]...\n"
@@ -176,6 +206,7 @@ static void print_help(void)
 			 rows[i].value ? rows[i].value : "");
 		printf("  %-30s %s\n", flag, rows[i].help);
 	}
+	puts("\n" SWITCH "=false in the environment switches every family off.");
 	puts("\nExit status: 0 stopped by a signal, 1 it could not run, 2 wrong usage.");
 }
 
@@ -238,6 +269,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 			argv[optind]);
 		return -EINVAL;
 	}
+	apply_switch(&options);
 	*ret_options = options;
 	*ret_action = action;
 	return 0;

@@ -21,6 +21,7 @@ struct options {
 	struct metric_options metrics;
 	struct plan_options plan;
 	enum log_level log_level;
+	const char *note; /* what the environment brought that should be said once, or NULL */
 };
 
 enum options_action { OPTIONS_RUN, OPTIONS_EXIT };
@@ -28,6 +29,7 @@ enum options_action { OPTIONS_RUN, OPTIONS_EXIT };
 /*
  * Reads argv (argv[0] is skipped). 0 with what to do (EXIT after --help or --version printed on
  * stdout); -EINVAL after one line on stderr that says what is wrong. Strings point into argv.
+ * PHILOTES_METRICS_ENABLED=false in the environment switches every family off.
  */
 int options_parse(int argc, char **argv, struct options *ret_options,
 		  enum options_action *ret_action);

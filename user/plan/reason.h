@@ -43,7 +43,8 @@
 	X(TYPE_AMBIGUOUS, "type_ambiguous", "several types have this name")                        \
 	X(FIELD_ABSENT, "field_absent", "the type does not have this field")                       \
 	X(FIELD_UNEXPECTED, "field_unexpected", "the field has another type than known")           \
-	X(FAMILY_OFF, "family_off", "switched off by --no-collector")                              \
+	X(FAMILY_OFF, "family_off",                                                                \
+	  "switched off by --no-collector or PHILOTES_METRICS_ENABLED=false")                      \
 	X(ATTACH_FAILED, "attach_failed", "the kernel refused to attach; see the log")             \
 	X(LOAD_FAILED, "load_failed", "the kernel refused to load the program; see the log")       \
 	X(ARCH_UNSUPPORTED, "arch_unsupported", "built for another machine than this one")

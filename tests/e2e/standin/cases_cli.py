@@ -15,6 +15,8 @@ from programs import FIXTURES, HANG_GUARD, PHILOSCOPE, Observer, Skip, Worker, f
 
 OK, FAILED, USAGE = 0, 1, 2
 DAMAGED_FILES = 120
+METRICS_ENABLED = "PHILOTES_METRICS_ENABLED"
+LAG_HISTOGRAM = "philotes_cdc_event_lag_seconds"
 THREE_TABLES = ["public.orders", "public.items", "sales.customers"]
 
 
@@ -151,6 +153,67 @@ def case_series_beyond_the_limit_overflow(_):
             assert sum(seen.values()) == oracle.total(compare.EVENTS), seen
             over = scrape.select(compare.EVENTS, pid=str(worker.pid), table="_overflow")
             assert all(dict(key)["operation"] == "_overflow" for key in over), over
+
+
+def overflow_agrees(scrape, oracle, worker):
+    """Of each metric with a table: 2,000 series that are the oracle's, one with the rest, and the hits of the rest counted."""
+    for name, value, metric in ((compare.EVENTS, compare.EVENTS, compare.EVENTS),
+                                (LAG_HISTOGRAM, f"{LAG_HISTOGRAM}_count", f"{LAG_HISTOGRAM}_count")):
+        seen, known = scrape.select(value, drop=("service",), pid=str(worker.pid)), oracle.select(metric)
+        named = {key: count for key, count in seen.items() if dict(key)["table"] != "_overflow"}
+        assert len(named) == 2000 and len(seen) == 2001, f"{name}: {len(named)} and {len(seen) - len(named)} series"
+        compare.same(named, {key: known[key] for key in named}, value)
+        rest = sum(known.values()) - sum(named.values())
+        assert sum(seen.values()) - sum(named.values()) == rest > 0, f"{name}: the rest is not {rest}"
+        # Other Philotes processes of the host may have a rest, too.
+        hits = scrape.total(value, table="_overflow")
+        assert scrape.one("philoscope_series_overflow_total", metric=name) == hits >= rest, name
+    return named
+
+
+def case_3000_tables_at_the_default_limit(_):
+    """Those that were there first keep their names; nothing is lost, and what went to the rest is counted to the event."""
+    tables = [f"public.t{i:04}" for i in range(3000)]
+    with Observer() as observer, Worker() as worker:
+        observer.sees(worker.pid)
+        run = worker.start(tables=tables, events=2, end="hold", operations=["INSERT"])
+        worker.wait(id=run)
+        named = overflow_agrees(observer.scrape(), worker.oracle(), worker)
+        worker.post("/feed", id=run, events=3)
+        worker.wait(id=run)
+        scrape = observer.scrape()
+        again = overflow_agrees(scrape, worker.oracle(), worker)
+        assert again.keys() == named.keys(), "series have moved into the rest"
+        assert scrape.one("philoscope_series", metric=compare.EVENTS) == len(scrape.select(compare.EVENTS))
+        assert scrape.one("philoscope_series_overflow_total", metric=compare.DURATION) == 0
+        compare.no_drops(scrape)
+
+
+def nothing_is_collected(observer, worker):
+    """The worker is there, but no series of it; and every metric says why."""
+    worker.run(tables=THREE_TABLES, events=5)
+    scrape = observer.scrape()
+    collected = [name for name, labels in scrape.values
+                 if name.startswith("philotes_") and dict(labels).get("pid") == str(worker.pid)]
+    assert not collected, collected
+    reasons = {dict(key)["reason"] for key in scrape.select("philoscope_probe_info", service="worker")}
+    assert reasons == {"family_off"}, reasons
+    if not hostview.probes_of_others(observer.pid):
+        assert not hostview.changed_text(worker.pid), "there are probes"
+
+
+def case_collection_is_off_by_the_switch_of_philotes(_):
+    """What Go's strconv.ParseBool takes for false, and only that, as Philotes itself reads it."""
+    for value in ("false", "F", "0"):
+        with Observer(env={METRICS_ENABLED: value}) as observer, Worker() as worker:
+            observer.sees(worker.pid, "refused")
+            nothing_is_collected(observer, worker)
+    for value in ("true", "1", "", "off"):
+        with Observer(env={METRICS_ENABLED: value}) as observer, Worker() as worker:
+            observer.sees(worker.pid)
+            worker.run(tables=THREE_TABLES, events=5)
+            compare.counters(observer, worker)
+            assert observer.logged(METRICS_ENABLED) == (value == "off"), observer.log
 
 
 def case_other_path_of_the_metrics(_):
