@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * In which cgroup the current task is: names from its own cgroup upwards. cgroup v2 has one
- * hierarchy; on v1 that one is empty (the task is in its root), and one controller's is taken, for
- * container runtimes make the same path in all of them.
+ * In which cgroup the current task is: names from its own cgroup upwards. On v1 one controller's
+ * hierarchy is taken, for container runtimes make the same path in all of them. v2 has one for all
+ * controllers; beside those of v1 it is no help: the task is in its root, or, where systemd keeps
+ * its units in it and the runtime does not know it (runc before 1.1), in the service of the
+ * runtime.
  */
 #ifndef CGROUP_BPF_H
 #define CGROUP_BPF_H
@@ -18,37 +20,42 @@ static __always_inline struct kernfs_node *cgroup_parent(struct kernfs_node *nod
 	return BPF_CORE_READ(node, parent);
 }
 
-/* The task's place in a v1 controller's hierarchy; 0 when the kernel has no such controller. */
+/* The task's place in a v1 controller's hierarchy; 0 when it is v2's, or when there is none. */
 static __always_inline struct kernfs_node *cgroup_of_controller(struct css_set *set,
 								__u32 controller)
 {
+	struct cgroup *cgroup;
 	struct cgroup_subsys_state *state;
 	void *place = (void *)set + bpf_core_field_offset(struct css_set, subsys) +
 		      controller * sizeof(state);
 
 	if (bpf_core_read(&state, sizeof(state), place) || !state)
 		return 0;
-	return BPF_CORE_READ(state, cgroup, kn);
+	cgroup = BPF_CORE_READ(state, cgroup);
+	if (BPF_CORE_READ(cgroup, root) == BPF_CORE_READ(set, dfl_cgrp, root))
+		return 0;
+	return BPF_CORE_READ(cgroup, kn);
 }
 
 static __always_inline struct kernfs_node *cgroup_current(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct kernfs_node *node = BPF_CORE_READ(set, dfl_cgrp, kn);
+	struct kernfs_node *node;
 
-	if (cgroup_parent(node))
-		return node;
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		node = cgroup_of_controller(
 		    set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
 		if (node && cgroup_parent(node))
 			return node;
 	}
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
 		node = cgroup_of_controller(
 		    set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
-	return node;
+		if (node && cgroup_parent(node))
+			return node;
+	}
+	return BPF_CORE_READ(set, dfl_cgrp, kn);
 }
 
 /* Writes the names of the current task's cgroups; the root has none. */

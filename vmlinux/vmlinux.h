@@ -30,6 +30,7 @@ struct kernfs_node___rcu {
 
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root; /* one for each hierarchy */
 };
 
 struct cgroup_subsys_state {

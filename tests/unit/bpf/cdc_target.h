@@ -70,8 +70,9 @@ static struct fake_closure closure;
 static struct fake_controller controller;
 static struct fake_stack stack;
 static struct kernfs_node root_node, pod_node, container_node;
-static struct cgroup unified, memory;
-static struct cgroup_subsys_state memory_state;
+static struct cgroup unified, memory, pids;
+static int hierarchies[3]; /* v2, and v1 of memory and pids */
+static struct cgroup_subsys_state memory_state, pids_state;
 static struct css_set css;
 static void *listeners[1];
 static __u64 goroutine;
@@ -117,10 +118,16 @@ static inline int setup(void **state)
 	root_node = (struct kernfs_node){.name = ""};
 	pod_node = (struct kernfs_node){.parent = &root_node, .name = "pod7"};
 	container_node = (struct kernfs_node){.parent = &pod_node, .name = "0123abcd"};
-	unified = (struct cgroup){&container_node};
-	memory = (struct cgroup){&pod_node};
+	/* cgroup v2 alone: the memory controller ends further out. */
+	unified = (struct cgroup){&container_node, hierarchies};
+	memory = (struct cgroup){&pod_node, hierarchies};
+	pids = (struct cgroup){&root_node, hierarchies};
 	memory_state = (struct cgroup_subsys_state){&memory};
-	css = (struct css_set){.subsys = {[memory_cgrp_id] = &memory_state}, .dfl_cgrp = &unified};
+	pids_state = (struct cgroup_subsys_state){&pids};
+	css = (struct css_set){
+	    .subsys = {[memory_cgrp_id] = &memory_state, [pids_cgrp_id] = &pids_state},
+	    .dfl_cgrp = &unified,
+	};
 	host_task = (struct task_struct){.cgroups = &css,
 					 .tgid = 77,
 					 .group_leader = &host_task,

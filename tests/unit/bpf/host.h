@@ -29,6 +29,7 @@ struct kernfs_node___rcu {
 };
 struct cgroup {
 	struct kernfs_node *kn;
+	int *root;
 };
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;

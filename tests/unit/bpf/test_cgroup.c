@@ -20,13 +20,57 @@ static void test_first_hit_remembers_the_names_upwards(void **state)
 	assert_string_equal(cgroups()->names[2], ""); /* the root has no name */
 }
 
+/* The controllers have hierarchies of their own; the task is in this v2 cgroup. */
+static void on_v1(struct kernfs_node *unified_node)
+{
+	memory.root = &hierarchies[1];
+	pids.root = &hierarchies[2];
+	unified.kn = unified_node;
+}
+
 static void test_v1_takes_a_controller(void **state)
 {
 	(void)state;
-	unified.kn = &root_node;
+	on_v1(&root_node);
 	event();
 	assert_string_equal(cgroups()->names[0], "pod7");
 	assert_string_equal(cgroups()->names[1], "");
+}
+
+static void test_v1_takes_pids_when_memory_is_off(void **state)
+{
+	(void)state;
+	on_v1(&root_node);
+	pids.kn = &container_node;
+	css.subsys[memory_cgrp_id] = NULL;
+	event();
+	assert_string_equal(cgroups()->names[0], "0123abcd");
+	assert_string_equal(cgroups()->names[1], "pod7");
+}
+
+/* systemd has v2 for its units beside v1: there, every container is in the runtime's service. */
+static void test_v1_goes_before_v2(void **state)
+{
+	struct kernfs_node service_node = {&root_node, "containerd.service"};
+
+	(void)state;
+	on_v1(&service_node);
+	event();
+	assert_string_equal(cgroups()->names[0], "pod7");
+	assert_string_equal(cgroups()->names[1], "");
+}
+
+/* A task that no controller of v1 has put anywhere may still be somewhere in v2. */
+static void test_v2_beside_v1_is_better_than_nothing(void **state)
+{
+	struct kernfs_node service_node = {&root_node, "philotes.service"};
+
+	(void)state;
+	on_v1(&service_node);
+	memory.kn = pids.kn = &root_node;
+	event();
+	assert_string_equal(cgroups()->names[0], "philotes.service");
+	assert_int_equal(cgroups()->levels, 2);
 }
 
 static void test_no_cgroup_at_all_is_no_name(void **state)
@@ -89,13 +133,11 @@ static void test_long_names_are_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(first_hit_remembers_the_names_upwards),
-	    TEST(v1_takes_a_controller),
-	    TEST(no_cgroup_at_all_is_no_name),
-	    TEST(later_hits_do_not_look_again),
-	    TEST(long_names_are_cut),
-	    TEST(the_outermost_of_many_names_are_kept),
-	    TEST(a_bottomless_nest_is_told),
+	    TEST(first_hit_remembers_the_names_upwards), TEST(v1_takes_a_controller),
+	    TEST(v1_takes_pids_when_memory_is_off),      TEST(v1_goes_before_v2),
+	    TEST(v2_beside_v1_is_better_than_nothing),   TEST(no_cgroup_at_all_is_no_name),
+	    TEST(later_hits_do_not_look_again),          TEST(long_names_are_cut),
+	    TEST(the_outermost_of_many_names_are_kept),  TEST(a_bottomless_nest_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
