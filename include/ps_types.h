@@ -213,6 +213,12 @@ struct ps_clock {
 	__u64 valid;
 };
 
+/* What the iterator over mappings writes about one. */
+struct ps_file_id {
+	__u64 device; /* as the kernel has it: major << 20 | minor */
+	__u64 inode;
+};
+
 /* process_events ring buffer. */
 enum ps_process_event_kind { PS_PROCESS_EXEC = 1, PS_PROCESS_EXIT = 2 };
 struct ps_process_event {
@@ -272,6 +278,7 @@ PS_ASSERT_SIZE(ps_state, 16);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
 PS_ASSERT_SIZE(ps_goroutine, 24 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_file_id, 16);
 PS_ASSERT_SIZE(ps_process_event, 24);
 PS_ASSERT_SIZE(ps_layout, 80 + 16 * PS_SITE_MAX);
 

@@ -54,6 +54,33 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+/* i_ino and i_sb->s_dev of a mapping's file: the real inode, also under overlayfs. */
+struct super_block {
+	unsigned int s_dev;
+};
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+struct file {
+	struct inode *f_inode;
+};
+struct vm_area_struct {
+	unsigned long vm_start;
+	struct file *vm_file;
+};
+
+/* Context of iter/task_vma programs; vma is 0 at the end. */
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
+};
+
 #pragma clang attribute pop
 
 /*

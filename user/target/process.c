@@ -177,19 +177,50 @@ static bool mapping_holds(const struct mapping *m, const struct process_exe *exe
 	       offset - m->offset < m->end - m->start;
 }
 
-int process_load_bias(pid_t pid, const struct process_exe *exe, uint64_t segment_va,
-		      uint64_t segment_offset, uint64_t *ret_bias)
+static int maps_open(pid_t pid, FILE **ret_file)
 {
-	_cleanup_fclose_ FILE *file = NULL;
-	_cleanup_free_ char *line = NULL;
 	char path[PROC_PATH_BYTES];
-	struct mapping m, best = {0};
-	size_t capacity = 0;
+	FILE *file;
 
 	proc_path(pid, "maps", path);
 	file = fopen(path, "re");
 	if (!file)
 		return gone(-errno);
+	*ret_file = file;
+	return 0;
+}
+
+int process_mapped_file(pid_t pid, uint64_t start, uint64_t *ret_device, uint64_t *ret_inode)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	_cleanup_free_ char *line = NULL;
+	struct mapping m;
+	size_t capacity = 0;
+	int r = maps_open(pid, &file);
+
+	if (r < 0)
+		return r;
+	while (getline(&line, &capacity, file) > 0) {
+		if (mapping_parse(line, &m) < 0 || m.start != start)
+			continue;
+		*ret_device = m.device;
+		*ret_inode = m.inode;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int process_load_bias(pid_t pid, const struct process_exe *exe, uint64_t segment_va,
+		      uint64_t segment_offset, uint64_t *ret_bias)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	_cleanup_free_ char *line = NULL;
+	struct mapping m, best = {0};
+	size_t capacity = 0;
+	int r = maps_open(pid, &file);
+
+	if (r < 0)
+		return r;
 	while (getline(&line, &capacity, file) > 0) {
 		if (mapping_parse(line, &m) < 0 || !mapping_holds(&m, exe, segment_offset))
 			continue;

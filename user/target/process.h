@@ -14,6 +14,8 @@
 struct process_exe {
 	uint64_t device, inode, size;
 	int64_t mtime_ns;
+	uint64_t real_device,
+	    real_inode; /* of probe/realfile.h, set by whoever asked; 0 = unknown */
 };
 
 struct process_stat {
@@ -43,6 +45,11 @@ int process_for_each(int (*visit)(void *ctx, pid_t pid), void *ctx);
  */
 int process_load_bias(pid_t pid, const struct process_exe *exe, uint64_t segment_va,
 		      uint64_t segment_offset, uint64_t *ret_bias);
+/*
+ * The file that is mapped at exactly this address, as /proc/<pid>/maps names it. 0; -ESRCH gone;
+ * -ENOENT no mapping begins there; or -errno.
+ */
+int process_mapped_file(pid_t pid, uint64_t start, uint64_t *ret_device, uint64_t *ret_inode);
 /*
  * Reads len bytes at addr from /proc/<pid>/mem. 0; -EFAULT when not all of them are mapped, with
  * ret_bytes undefined; -ESRCH gone; or -errno.

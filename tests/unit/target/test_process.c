@@ -313,6 +313,30 @@ static void test_load_bias_of_data(void **state)
 	assert_int_equal(bias, 77);
 }
 
+static void test_mapped_file(void **state)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	uint64_t device = 0, inode = 0;
+	_cleanup_close_ int fd = -1;
+	struct process_exe exe;
+	uint8_t *start;
+
+	(void)state;
+	assert_int_equal(process_exe_open(getpid(), &fd, &exe), 0);
+	start = mmap(NULL, 2 * (size_t)page, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(start, MAP_FAILED);
+	assert_int_equal(process_mapped_file(getpid(), (uintptr_t)start, &device, &inode), 0);
+	assert_int_equal(inode, exe.inode);
+	assert_int_not_equal(device, 0);
+	device = inode = 77;
+	assert_int_equal(
+	    process_mapped_file(getpid(), (uintptr_t)start + (uintptr_t)page, &device, &inode),
+	    -ENOENT);
+	assert_int_equal(process_mapped_file(INT32_MAX, (uintptr_t)start, &device, &inode), -ESRCH);
+	assert_int_equal(device + inode, 2 * 77);
+	munmap(start, 2 * (size_t)page);
+}
+
 /* ---- memory ---- */
 
 static void test_mem_read(void **state)
@@ -345,7 +369,7 @@ int main(void)
 	    cmocka_unit_test(test_gone),           cmocka_unit_test(test_kernel_thread),
 	    cmocka_unit_test(test_own_exe),        cmocka_unit_test(test_for_each),
 	    cmocka_unit_test(test_load_bias),      cmocka_unit_test(test_load_bias_of_data),
-	    cmocka_unit_test(test_mem_read),
+	    cmocka_unit_test(test_mapped_file),    cmocka_unit_test(test_mem_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
