@@ -28,8 +28,16 @@ void inodes_free(struct inodes *inodes)
 	free(inodes);
 }
 
+static bool is_real(const struct process_exe *a, const struct process_exe *b)
+{
+	return a->real_inode && b->real_inode;
+}
+
+/* By what they really are, when that is known of both; else by what they show. */
 static bool same_file(const struct process_exe *a, const struct process_exe *b)
 {
+	if (is_real(a, b))
+		return a->real_device == b->real_device && a->real_inode == b->real_inode;
 	return a->device == b->device && a->inode == b->inode;
 }
 
@@ -57,7 +65,8 @@ bool inodes_may_be_attached(const struct inodes *inodes, const struct image *ima
 		const struct inode *known = &inodes->inodes[i];
 
 		if (known->image == image && !known->error &&
-		    (same_file(&known->exe, exe) || same_state(&known->exe, exe)))
+		    (same_file(&known->exe, exe) ||
+		     (!is_real(&known->exe, exe) && same_state(&known->exe, exe))))
 			return true;
 	}
 	return false;

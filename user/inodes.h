@@ -25,12 +25,14 @@ void inodes_free(struct inodes *inodes);
 
 /*
  * The entry of exactly this file in exactly this state, or NULL; inherited ones are not found.
- * Valid until the table changes.
+ * Valid until the table changes. A file whose real numbers are not given is looked for by what it
+ * shows.
  */
 const struct inode *inodes_find(const struct inodes *inodes, const struct process_exe *exe);
 /*
- * Whether an attached entry of the image may be the same real inode: under overlayfs one file shows
- * several device numbers, but one size and time; and times can be set.
+ * Whether an attached entry of the image may be the same real inode. When the real numbers are not
+ * known of both: under overlayfs one file shows several device numbers, but one size and time; and
+ * times can be set.
  */
 bool inodes_may_be_attached(const struct inodes *inodes, const struct image *image,
 			    const struct process_exe *exe);

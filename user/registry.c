@@ -11,6 +11,7 @@
 #include "plan/facts_check.h"
 #include "probe/cover.h"
 #include "probe/gap.h"
+#include "probe/realfile.h"
 #include "snapshot/map.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -24,6 +25,7 @@ struct registry {
 	struct plan_options options;
 	struct images *images;
 	struct inodes *inodes;
+	struct realfiles *realfiles;
 	int inotify_fd;
 	uint64_t start_ns; /* of this observer, CLOCK_MONOTONIC */
 	bool told;         /* that this kernel or file system can't keep links */
@@ -151,6 +153,8 @@ int registry_new(struct probe_shared *shared, const struct plan_options *options
 		r = images_new(shared, &registry->images);
 	if (r == 0)
 		r = inherit(registry);
+	if (r == 0)
+		r = realfiles_new(&registry->realfiles);
 	if (r < 0)
 		return r;
 	*ret_registry = TAKE_PTR(registry);
@@ -163,6 +167,7 @@ void registry_free(struct registry *registry)
 		return;
 	images_free(registry->images);
 	inodes_free(registry->inodes);
+	realfiles_free(registry->realfiles);
 	close_p(&registry->inotify_fd);
 	free(registry);
 }
@@ -305,6 +310,19 @@ static bool is_suspect(const struct facts *facts)
 	       facts->refusal <= PLAN_REASON_INSPECTOR_LIED;
 }
 
+/* Whether the file was looked at before; what it shows is enough for one that is not Philotes. */
+static const struct inode *find_known(const struct registry *registry, struct finding *finding)
+{
+	const struct inode *known = inodes_find(registry->inodes, &finding->exe);
+
+	if (known && !known->image)
+		return known;
+	if (realfiles_identify(registry->realfiles, finding->exe_fd, &finding->exe.real_device,
+			       &finding->exe.real_inode) < 0)
+		return known;
+	return inodes_find(registry->inodes, &finding->exe);
+}
+
 int registry_look(const struct registry *registry, pid_t pid, struct finding *ret_finding)
 {
 	_cleanup_(finding_done) struct finding finding = {.exe_fd = -1};
@@ -312,7 +330,7 @@ int registry_look(const struct registry *registry, pid_t pid, struct finding *re
 
 	if (r < 0)
 		return r;
-	finding.known = inodes_find(registry->inodes, &finding.exe);
+	finding.known = find_known(registry, &finding);
 	if (!finding.known) {
 		r = confine_inspect(finding.exe_fd, NULL, &finding.facts);
 		if (r < 0)
