@@ -16,6 +16,7 @@
 #include "probe/goroutines.h"
 #include "retire.h"
 #include "scrape.h"
+#include "shown.h"
 #include "statedir.h"
 #include "util/cleanup.h"
 
@@ -233,6 +234,8 @@ static int render(void *ctx, char **ret_text, size_t *ret_len)
 
 	pthread_mutex_lock(&app->lock);
 	r = scrape_render(&source, ret_text, ret_len);
+	if (r == 0 && shown_keep(app->state, app->admission) < 0)
+		log_debug("cannot keep which series are shown, ignoring");
 	pthread_mutex_unlock(&app->lock);
 	if (r < 0)
 		log_warn("cannot make the metrics page: %s, ignoring", strerror(-r));
@@ -480,7 +483,7 @@ static int start(struct app *app)
 	if (r == 0)
 		r = registry_new(app->shared, &app->options->plan, &app->registry);
 	if (r == 0)
-		r = metric_admission_new(&app->admission);
+		r = shown_recall(app->state, &app->admission);
 	if (r == 0)
 		r = identities_new(app->shared, app->options->identity_pid, &app->identities);
 	if (r == 0)

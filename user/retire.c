@@ -234,5 +234,9 @@ int retire_ended(const struct scrape_source *source)
 		r = retire_marked(&retiring, before, ended, true);
 	if (r == 0)
 		r = retire_marked(&retiring, before, ended, false);
-	return r < 0 ? r : expire(&retiring);
+	if (r == 0)
+		r = expire(&retiring);
+	if (r == 0)
+		registry_forget_released(source->registry, retiring.snapshot);
+	return r;
 }

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <string.h>
+
+#include "metric/table.h"
 #include "ps_metrics.h"
 
 #define FIRST_SLOTS 256
@@ -52,13 +55,28 @@ void metric_admission_free(struct metric_admission *admission)
 	free(admission);
 }
 
-/* FNV-1a over the metric and the labels; never 0. */
-static uint64_t hash_series(size_t row, const char *text, size_t len)
-{
-	uint64_t hash = (0xcbf29ce484222325ULL ^ row) * 0x100000001b3ULL;
+/* What a hash is of, beside the metric and the labels. */
+enum meaning {
+	SHOWN,    /* a series */
+	OVERFLOW, /* the one that stands for others; a label set may read the same */
+	TOTAL,    /* a metric's total of updates that went to those; without labels */
+};
 
+static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t len)
+{
 	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3ULL;
+		hash = (hash ^ (uint8_t)bytes[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* FNV-1a; never 0. By the metric's name: hashes may come from an observer of another version. */
+static uint64_t hash_series(enum meaning meaning, size_t row, const char *text, size_t len)
+{
+	const char *name = metric_table[row].name;
+	uint64_t hash = 0xcbf29ce484222325ULL ^ meaning;
+
+	hash = hash_bytes(hash, name, strlen(name) + 1);
+	hash = hash_bytes(hash, text, len);
 	return hash ? hash : 1;
 }
 
@@ -115,7 +133,7 @@ void metric_admission_end(struct metric_admission *admission)
 bool metric_admission_knows(const struct metric_admission *admission, size_t row, const char *text,
 			    size_t len)
 {
-	uint64_t hash = hash_series(row, text, len);
+	uint64_t hash = hash_series(SHOWN, row, text, len);
 
 	return find_slot(admission->slots, admission->nslots, hash)->hash == hash;
 }
@@ -139,14 +157,13 @@ static struct slot *meet_slot(struct metric_admission *admission, uint64_t hash)
 int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
 			 size_t len)
 {
-	return meet_slot(admission, hash_series(row, text, len)) ? 0 : -ENOMEM;
+	return meet_slot(admission, hash_series(SHOWN, row, text, len)) ? 0 : -ENOMEM;
 }
 
 int metric_admission_overflow(struct metric_admission *admission, size_t row, const char *text,
 			      size_t len, uint64_t updates)
 {
-	/* Not the slot of a label set that reads the same. */
-	struct slot *slot = meet_slot(admission, hash_series(PS_METRIC_MAX + row, text, len));
+	struct slot *slot = meet_slot(admission, hash_series(OVERFLOW, row, text, len));
 
 	if (!slot)
 		return -ENOMEM;
@@ -159,4 +176,44 @@ int metric_admission_overflow(struct metric_admission *admission, size_t row, co
 uint64_t metric_admission_overflowed(const struct metric_admission *admission, size_t row)
 {
 	return admission->overflowed[row];
+}
+
+bool metric_admission_has_overflowed(const struct metric_admission *admission)
+{
+	for (size_t row = 0; row < PS_METRIC_MAX; row++)
+		if (admission->overflowed[row])
+			return true;
+	return false;
+}
+
+int metric_admission_each(const struct metric_admission *admission,
+			  int (*visit)(void *ctx, uint64_t hash, uint64_t updates), void *ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < admission->nslots && r == 0; i++)
+		if (admission->slots[i].hash)
+			r = visit(ctx, admission->slots[i].hash, admission->slots[i].updates);
+	for (size_t row = 0; row < PS_METRIC_MAX && r == 0; row++)
+		if (admission->overflowed[row])
+			r = visit(ctx, hash_series(TOTAL, row, NULL, 0),
+				  admission->overflowed[row]);
+	return r;
+}
+
+int metric_admission_restore(struct metric_admission *admission, uint64_t hash, uint64_t updates)
+{
+	struct slot *slot;
+
+	for (size_t row = 0; row < PS_METRIC_MAX; row++) {
+		if (hash != hash_series(TOTAL, row, NULL, 0))
+			continue;
+		admission->overflowed[row] = updates;
+		return 0;
+	}
+	slot = meet_slot(admission, hash);
+	if (!slot)
+		return -ENOMEM;
+	slot->updates = updates;
+	return 0;
 }

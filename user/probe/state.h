@@ -61,12 +61,15 @@ struct state_total {
 	uint64_t words[PS_MAX_WORDS];
 };
 
+/* shown: which series an identity with too many has: metric/admission.h. */
+
 /* The maps of user space alone. X(enum suffix, name, BPF_MAP_TYPE_, key, value, entries) */
 #define STATE_MAPS(X)                                                          \
 	X(IMAGES, images, HASH, uint32_t, struct state_image, 1024)            \
 	X(LINKS, links, HASH, struct state_link_key, struct state_link, 4096)  \
 	X(IDENTITIES, identities, HASH, uint32_t, struct state_identity, 8192) \
 	X(TOTALS, totals, HASH, struct ps_key, struct state_total, 65536)      \
+	X(SHOWN, shown, HASH, uint64_t, uint64_t, 262144)                      \
 	X(OWN_DROPS, own_drops, ARRAY, uint32_t, uint64_t, PS_DROP_MAX)
 
 enum state_map {

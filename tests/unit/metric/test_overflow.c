@@ -204,6 +204,33 @@ static void test_first_come(void **state)
 				REST("w", "54"));
 }
 
+static int hand_over(void *ctx, uint64_t hash, uint64_t updates)
+{
+	return metric_admission_restore(ctx, hash, updates);
+}
+
+/* The next observer shows the same series, and its total goes on. */
+static void test_what_is_shown_can_be_handed_over(void **state)
+{
+	_cleanup_given_ struct given *given = given_new();
+	_cleanup_admission_ struct metric_admission *first = NULL, *second = NULL;
+
+	(void)state;
+	remember(given, &first);
+	given->options.max_series = 1;
+	given_process(given, 1, given_identity(given, "w"), true);
+	add_tables(given, 1, "c");
+	given_assert_family(given, EVENTS, SERIES("w", "c", "4"));
+	assert_false(metric_admission_has_overflowed(first));
+	add_tables(given, 1, "a");
+	assert_line(given, OVERFLOWED(EVENTS), "1");
+	assert_true(metric_admission_has_overflowed(first));
+	remember(given, &second);
+	assert_int_equal(metric_admission_each(first, hand_over, second), 0);
+	given_assert_family(given, EVENTS, SERIES("w", "c", "4") REST("w", "1"));
+	assert_line(given, OVERFLOWED(EVENTS), "1");
+}
+
 /* Once an identity has gone and come back, its places are free again. */
 static void test_forgets(void **state)
 {
@@ -343,6 +370,7 @@ int main(void)
 	    cmocka_unit_test(test_the_total_never_goes_down),
 	    cmocka_unit_test(test_updates_of_another_process),
 	    cmocka_unit_test(test_first_come),
+	    cmocka_unit_test(test_what_is_shown_can_be_handed_over),
 	    cmocka_unit_test(test_forgets),
 	    cmocka_unit_test(test_threads),
 	    cmocka_unit_test(test_many),
