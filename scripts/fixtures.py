@@ -33,6 +33,8 @@ VARIANTS = {
     "worker-1.26": Variant("1.26.8", STRIPPED, {}),
     "worker-1.27": Variant("1.27.3", STRIPPED, {}),
     "worker-1.25-pie": Variant("1.25.5", (*STRIPPED, "-buildmode=pie"), {}),
+    # As Philotes was before it had metrics.
+    "worker-1.25-old": Variant("1.25.5", (*STRIPPED, "-tags=nometrics"), {}),
     "worker-1.25-sym": Variant("1.25.5", (), {}),
     "worker-1.25-arm64": Variant("1.25.5", STRIPPED, {"GOARCH": "arm64"}),
 }
