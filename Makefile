@@ -306,7 +306,7 @@ part-padded:
 part-docs: all
 	$(Q)scripts/check-docs $(O)/philoscope
 part-fixtures:
-	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --count
+	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --test --count
 part-exposition: all fixtures-demo
 	$(Q)$(PYTHON) scripts/check_exposition.py --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25
 part-unit: $(if $(T),$(T:%=$(O)/tests/%),tests-build) fixtures

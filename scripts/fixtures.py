@@ -66,6 +66,17 @@ def go_build(variant, output):
     subprocess.run(command, cwd=STANDIN, env=environment, check=True, stdin=subprocess.DEVNULL)
 
 
+def go_test(*flags):
+    """The stand-in's own tests: what it counts about itself is what it did. Go keeps the result of what did not change."""
+    command = [os.environ["GO"], "test", "-timeout=300s", *flags, "./..."]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": ""}
+    done = subprocess.run(command, cwd=STANDIN, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        print(done.stdout, flush=True)
+    done.check_returncode()
+
+
 def build_standin(name, variant):
     """The cached file of one variant; it appears there whole or not at all."""
     cached = cache_folder() / f"{name}-{hash_of([STANDIN], variant)}"
@@ -105,6 +116,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", action="append", help="only this variant of the stand-in, no matrix")
+    parser.add_argument("--test", action="store_true", help="run the stand-in's own tests too")
     parser.add_argument("--count", action="store_true", help="end with a line of totals")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -113,6 +125,8 @@ def main():
              for name in options.only or VARIANTS]
     if not options.only:
         steps.append(("bare", lambda: build_matrix(options.out)))
+    if options.test:
+        steps += [("go test", go_test), ("go test of the old shape", lambda: go_test("-tags=nometrics"))]
     for name, step in steps:
         try:
             step()
