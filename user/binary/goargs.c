@@ -100,9 +100,22 @@ static int decode_one(struct decoder *decoder)
 	return 0;
 }
 
+uint8_t goarg_machine_register(uint16_t machine, uint8_t reg)
+{
+	static const uint8_t amd64[] = {0, 3, 1, 7, 6, 8, 9, 10, 11};
+
+	if (machine == EM_AARCH64)
+		return reg < 16 ? reg : 0xff;
+	return reg < sizeof(amd64) ? amd64[reg] : 0xff;
+}
+
 static unsigned int integer_registers(const struct goimage *image)
 {
-	return image->elf.machine == EM_AARCH64 ? 16 : 9;
+	unsigned int n = 0;
+
+	while (goarg_machine_register(image->elf.machine, (uint8_t)n) != 0xff)
+		n++;
+	return n;
 }
 
 /* The first argument came in registers: what lies below its spill slot did not. */

@@ -65,5 +65,7 @@ struct goargs {
  * more words than registers: the first argument is none of one word) or -EBADMSG.
  */
 int gofunc_args(const struct goimage *image, const struct gofunc *func, struct goargs *ret_args);
+/* Machine number of integer register `reg` (Go's order) on an EM_… machine; 0xff: there is none. */
+uint8_t goarg_machine_register(uint16_t machine, uint8_t reg);
 
 #endif

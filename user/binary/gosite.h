@@ -56,4 +56,13 @@ int gosite_calls(const struct goimage *image, const struct gofunc *func,
 		 const struct gocallee *callee, struct gosite *ret_sites, unsigned int max,
 		 unsigned int *ret_n);
 
+/*
+ * Whether func keeps the argument that comes in integer register `reg` (Go's order) in its spill
+ * slot at `offset` of the argument area: stored there before its first call, so that it can be read
+ * at every site behind one. What the compiler needs later it stores on the way on which no
+ * conditional branch is taken, for the others leave early. 0, -ENOENT, -ERANGE or -EBADMSG.
+ */
+int gosite_spills(const struct goimage *image, const struct gofunc *func, uint8_t reg,
+		  uint16_t offset);
+
 #endif

@@ -41,10 +41,15 @@ struct insn {
 	 * one stored · INSN_COMPARE and INSN_BRANCH (cbz, cbnz): the one compared with zero.
 	 */
 	uint8_t reg;
-	uint8_t base;    /* INSN_LOAD: base register (machine number), INSN_MOVE: source; else
-			    INSN_NO_REG */
-	int32_t disp;    /* INSN_LOAD: displacement */
+	/*
+	 * INSN_LOAD: base register (machine number) · INSN_MOVE: the source · INSN_STORE_STACK: the
+	 * stack pointer if all 8 bytes of general registers are stored; else INSN_NO_REG.
+	 */
+	uint8_t base;
+	int32_t disp;    /* INSN_LOAD, INSN_STORE_STACK with a base: displacement */
 	uint64_t target; /* va, for direct transfers; else 0 */
+	/* INSN_STORE_STACK: the register that goes 8 bytes further up; else INSN_NO_REG. */
+	uint8_t second;
 };
 
 /*

@@ -26,6 +26,8 @@ enum form {
 	FORM_RT,            /* a register in bits 0..4 */
 	FORM_LOAD_SCALED,   /* [Rn, imm12 * 8] */
 	FORM_LOAD_UNSCALED, /* [Rn, simm9] */
+	FORM_STORE_SCALED,  /* Rt to [sp, imm12 * 8] */
+	FORM_STORE_PAIR,    /* Rt and Rt2 (bits 10..14) to [sp, simm7 * 8] */
 	FORM_CMP_IMM,       /* Rn against imm12 */
 	FORM_MOVE,          /* Rd = Rm */
 };
@@ -54,14 +56,16 @@ static const struct word_class {
     {0xbf000000, 0x18000000, INSN_OTHER, EMULATED, FORM_RT, NULL}, /* ldr literal */
     {0xff000000, 0x98000000, INSN_OTHER, EMULATED, FORM_RT, NULL}, /* ldrsw literal */
     {0xffffffff, 0xd503201f, INSN_NOP, STEPPED, FORM_PLAIN, "nop"},
-    {0x7f80001f, 0x7100001f, INSN_COMPARE, STEPPED, FORM_CMP_IMM, NULL},   /* cmp Rn, #imm */
-    {0x7f80001f, 0x3100001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},     /* cmn Rn, #imm */
-    {0x7f20001f, 0x6b00001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},     /* cmp Rn, Rm */
-    {0x7f20001f, 0x2b00001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},     /* cmn Rn, Rm */
-    {0x7fe0001f, 0x6b20001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},     /* cmp Rn, Rm, ext */
-    {0x7f80001f, 0x7200001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},     /* tst Rn, #imm */
-    {0x7f20001f, 0x6a00001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},     /* tst Rn, Rm */
-    {0x3fc003e0, 0x390003e0, INSN_STORE_STACK, STEPPED, FORM_RT, NULL},    /* str [sp, #n] */
+    {0x7f80001f, 0x7100001f, INSN_COMPARE, STEPPED, FORM_CMP_IMM, NULL}, /* cmp Rn, #imm */
+    {0x7f80001f, 0x3100001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},   /* cmn Rn, #imm */
+    {0x7f20001f, 0x6b00001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},   /* cmp Rn, Rm */
+    {0x7f20001f, 0x2b00001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},   /* cmn Rn, Rm */
+    {0x7fe0001f, 0x6b20001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},   /* cmp Rn, Rm, ext */
+    {0x7f80001f, 0x7200001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},   /* tst Rn, #imm */
+    {0x7f20001f, 0x6a00001f, INSN_COMPARE, STEPPED, FORM_PLAIN, NULL},   /* tst Rn, Rm */
+    {0xffc003e0, 0xf90003e0, INSN_STORE_STACK, STEPPED, FORM_STORE_SCALED, NULL}, /* str x */
+    {0xffc003e0, 0xa90003e0, INSN_STORE_STACK, STEPPED, FORM_STORE_PAIR, NULL},   /* stp x */
+    {0x3fc003e0, 0x390003e0, INSN_STORE_STACK, STEPPED, FORM_RT, NULL},           /* str [sp, #n] */
     {0x3fe00fe0, 0x380003e0, INSN_STORE_STACK, STEPPED, FORM_RT, NULL},    /* stur [sp, #n] */
     {0x7fc003e0, 0x290003e0, INSN_STORE_STACK, STEPPED, FORM_RT, NULL},    /* stp [sp, #n] */
     {0x3f4003e0, 0x3d0003e0, INSN_STORE_STACK, STEPPED, FORM_PLAIN, NULL}, /* str of a float */
@@ -140,6 +144,17 @@ static void fill(uint32_t word, uint64_t va, enum form form, struct insn *insn)
 		insn->base = rn;
 		insn->disp = (int32_t)(word_offset(word, 12, 9) / 4);
 		break;
+	case FORM_STORE_SCALED:
+		insn->reg = low_register(word);
+		insn->base = rn;
+		insn->disp = (int32_t)((word >> 10) & 0xfff) * 8;
+		break;
+	case FORM_STORE_PAIR:
+		insn->reg = low_register(word);
+		insn->second = low_register(word >> 10);
+		insn->base = rn;
+		insn->disp = (int32_t)(word_offset(word, 15, 7) * 2);
+		break;
 	case FORM_MOVE:
 		insn->reg = low_register(word);
 		insn->base = (word >> 16) & 31;
@@ -151,7 +166,8 @@ static void fill(uint32_t word, uint64_t va, enum form form, struct insn *insn)
 
 int insn_a64_decode(struct view code, uint64_t va, struct insn *ret_insn)
 {
-	struct insn insn = {.len = 4, .reg = INSN_NO_REG, .base = INSN_NO_REG};
+	struct insn insn = {
+	    .len = 4, .reg = INSN_NO_REG, .base = INSN_NO_REG, .second = INSN_NO_REG};
 	const struct word_class *class;
 	uint32_t word;
 	int r = view_u32(code, 0, &word);

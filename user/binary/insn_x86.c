@@ -200,7 +200,7 @@ static int decode(struct view code, struct decoded *ret_decoded)
 int insn_x86_decode(struct view code, uint64_t va, struct insn *ret_insn)
 {
 	struct decoded d;
-	struct insn insn = {.base = INSN_NO_REG};
+	struct insn insn = {.base = INSN_NO_REG, .second = INSN_NO_REG};
 	int r = decode(code, &d);
 
 	if (r < 0)
@@ -212,6 +212,11 @@ int insn_x86_decode(struct view code, uint64_t va, struct insn *ret_insn)
 	if (insn.kind == INSN_LOAD) {
 		insn.base = gpr_number(d.operands[1].mem.base);
 		insn.disp = (int32_t)d.operands[1].mem.disp.value;
+	}
+	if (insn.kind == INSN_STORE_STACK &&
+	    ZydisRegisterGetClass(d.operands[1].reg.value) == ZYDIS_REGCLASS_GPR64) {
+		insn.base = gpr_number(d.operands[0].mem.base);
+		insn.disp = (int32_t)d.operands[0].mem.disp.value;
 	}
 	if (insn.kind == INSN_MOVE)
 		insn.base = gpr_number(d.operands[1].reg.value);

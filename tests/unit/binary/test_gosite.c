@@ -309,6 +309,60 @@ static void test_calls(void **state)
 	codeimage_done(&code);
 }
 
+/* ---- spilled arguments
+ * ------------------------------------------------------------------------------------------ */
+
+_Static_assert(CODEIMAGE_SPDELTA == 0x40, "slot 0 is at SP + 0x48");
+
+static const struct spill_case {
+	const char *what;
+	bool arm64;
+	const char *code;
+	uint8_t reg;
+	uint16_t offset;
+	int expected;
+} spill_cases[] = {
+    {"stored", false, "55 4889442448 C0 c3", 0, 0, 0},
+    {"second register", false, "55 4889442448 48895c2450 C0 c3", 1, 8, 0},
+    {"behind a branch", false, "55 4885c0 7401 4889442448 C0 c3", 0, 0, 0},
+    {"slow path's slot", false, "55 4889442408 C0 c3", 0, 0, -ENOENT},
+    {"another register", false, "55 48894c2448 C0 c3", 0, 0, -ENOENT},
+    {"32 bits", false, "55 89442448 C0 c3", 0, 0, -ENOENT},
+    {"behind a call", false, "55 C0 4889442448 c3", 0, 0, -ENOENT},
+    {"behind an indirect call", false, "55 ffd1 4889442448 c3", 0, 0, -ENOENT},
+    {"behind a jump", false, "55 eb02 ffd1 4889442448 C0 c3", 0, 0, 0},
+    {"jumped over", false, "55 eb05 4889442448 C0 c3", 0, 0, -ENOENT},
+    {"for ever", false, "55 ebfd 4889442448 C0 c3", 0, 0, -ENOENT},
+    {"out of the function", false, "55 e900100000", 0, 0, -ENOENT},
+    {"behind the end", false, "55 c3 4889442448", 0, 0, -ENOENT},
+    {"undecodable", false, "55 06", 0, 0, -EBADMSG},
+    {"no such register", false, "55 4889442448 C0 c3", 9, 0, -ENOENT},
+
+    {"stored", true, "e12700f9 C0 c0035fd6", 1, 0, 0},
+    {"stored", true, "e12700f9 C0 c0035fd6", 1, 8, -ENOENT},
+    {"first of a pair", true, "e18b04a9 C0 c0035fd6", 1, 0, 0},
+    {"second of a pair", true, "e18b04a9 C0 c0035fd6", 2, 8, 0},
+    {"second in the first's slot", true, "e18b04a9 C0 c0035fd6", 2, 0, -ENOENT},
+};
+
+static void test_spills(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(spill_cases); i++) {
+		const struct spill_case *c = &spill_cases[i];
+		struct codeimage code;
+		struct gofunc func;
+		int r;
+
+		codeimage_build(&code, c->arm64, c->code);
+		host_of(&code, &func);
+		r = gosite_spills(&code.image, &func, c->reg, c->offset);
+		if (r != c->expected)
+			fail_msg("%s (arm64 %d, register %u): %d", c->what, c->arm64, c->reg, r);
+		codeimage_done(&code);
+	}
+}
+
 /* Any bytes as code, in front of an unmapped page. */
 static void test_random_code(void **state)
 {
@@ -334,6 +388,7 @@ static void test_random_code(void **state)
 		for (size_t i = 0; i < ARRAY_LEN(callees); i++)
 			(void)gosite_error_branches(&code.image, &func, &callees[i], sites,
 						    MAX_SITES, &n);
+		(void)gosite_spills(&code.image, &func, 0, 0);
 		codeimage_done(&code);
 	}
 }
@@ -431,11 +486,9 @@ static void test_entries_equal_objdump(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_entry_shapes),
-	    cmocka_unit_test(test_error_branches),
-	    cmocka_unit_test(test_calls),
-	    cmocka_unit_test(test_random_code),
-	    cmocka_unit_test(test_entries_equal_objdump),
+	    cmocka_unit_test(test_entry_shapes), cmocka_unit_test(test_error_branches),
+	    cmocka_unit_test(test_calls),        cmocka_unit_test(test_spills),
+	    cmocka_unit_test(test_random_code),  cmocka_unit_test(test_entries_equal_objdump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

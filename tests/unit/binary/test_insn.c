@@ -30,102 +30,107 @@ struct example {
 
 /* Assembled by hand after the architectures' manuals. */
 static const struct example x86[] = {
-    {"55", {1, INSN_PUSH, EMULATED, NO, NO, 0, 0}, "push rbp"},
-    {"4154", {2, INSN_PUSH, EMULATED, NO, NO, 0, 0}, "push r12"},
+    {"55", {1, INSN_PUSH, EMULATED, NO, NO, 0, 0, NO}, "push rbp"},
+    {"4154", {2, INSN_PUSH, EMULATED, NO, NO, 0, 0, NO}, "push r12"},
     {"4055",
-     {2, INSN_PUSH, STEPPED, NO, NO, 0, 0},
+     {2, INSN_PUSH, STEPPED, NO, NO, 0, 0, NO},
      NULL}, /* a prefix that changes nothing is not expected */
-    {"6655", {2, INSN_PUSH, STEPPED, NO, NO, 0, 0}, "push bp"},
-    {"6a01", {2, INSN_PUSH, STEPPED, NO, NO, 0, 0}, NULL},
-    {"ff30", {2, INSN_PUSH, STEPPED, NO, NO, 0, 0}, NULL},
-    {"e8fb0f0000", {5, INSN_CALL, EMULATED, NO, NO, 0, 0x402000}, "call 0x0000000000402000"},
-    {"e8fbefffff", {5, INSN_CALL, EMULATED, NO, NO, 0, 0x400000}, NULL},
-    {"ebfe", {2, INSN_JUMP, EMULATED, NO, NO, 0, VA}, NULL},
-    {"e9fb0f0000", {5, INSN_JUMP, EMULATED, NO, NO, 0, 0x402000}, NULL},
-    {"740e", {2, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010}, "jz 0x0000000000401010"},
-    {"0f86fa0f0000", {6, INSN_BRANCH, EMULATED, NO, NO, 0, 0x402000}, NULL},
-    {"2e740d", {3, INSN_BRANCH, STEPPED, NO, NO, 0, 0x401010}, NULL},
-    {"e30e", {2, INSN_BRANCH, STEPPED, NO, NO, 0, 0x401010}, NULL}, /* jrcxz */
-    {"90", {1, INSN_NOP, EMULATED, NO, NO, 0, 0}, "nop"},
-    {"6690", {2, INSN_NOP, STEPPED, NO, NO, 0, 0}, NULL},
-    {"4190", {2, INSN_OTHER, STEPPED, 8, NO, 0, 0}, NULL}, /* xchg r8, rax */
-    {"0f1f00", {3, INSN_NOP, STEPPED, NO, NO, 0, 0}, NULL},
-    {"0f1f440000", {5, INSN_NOP, STEPPED, NO, NO, 0, 0}, NULL},
-    {"660f1f840000000000", {9, INSN_NOP, STEPPED, NO, NO, 0, 0}, NULL},
-    {"c3", {1, INSN_RET, STEPPED, NO, NO, 0, 0}, "ret"},
-    {"c21000", {3, INSN_RET, STEPPED, NO, NO, 0, 0}, NULL},
-    {"5d", {1, INSN_OTHER, STEPPED, 5, NO, 0, 0}, "pop rbp"},
-    {"ffd1", {2, INSN_CALL_INDIRECT, STEPPED, 1, NO, 0, 0}, "call rcx"},
-    {"41ffd4", {3, INSN_CALL_INDIRECT, STEPPED, 12, NO, 0, 0}, NULL},
-    {"ff5228", {3, INSN_CALL_INDIRECT, STEPPED, NO, NO, 0, 0}, NULL},
-    {"ffe0", {2, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL},
-    {"ff2500000000", {6, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL},
-    {"4885c0", {3, INSN_COMPARE, STEPPED, 0, NO, 0, 0}, "test rax, rax"},
-    {"4d85c8", {3, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, NULL}, /* test r8, r9 */
-    {"4883f900", {4, INSN_COMPARE, STEPPED, 1, NO, 0, 0}, NULL},
-    {"4883f901", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, NULL},
-    {"493b6610", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, "cmp rsp, [r14+0x10]"},
-    {"488b4a28", {4, INSN_LOAD, STEPPED, 1, 2, 0x28, 0}, "mov rcx, [rdx+0x28]"},
-    {"488b0a", {3, INSN_LOAD, STEPPED, 1, 2, 0, 0}, NULL},
-    {"488b4af8", {4, INSN_LOAD, STEPPED, 1, 2, -8, 0}, NULL},
-    {"4c8b8c24f0000000", {8, INSN_LOAD, STEPPED, 9, 4, 0xf0, 0}, NULL},
-    {"8b4a28", {3, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL},         /* 32 bits only */
-    {"488b4cca28", {5, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL},     /* with an index */
-    {"488b0d00000000", {7, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL}, /* relative to rip */
-    {"64488b4a28", {5, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL},     /* thread-local */
-    {"4889c1", {3, INSN_MOVE, STEPPED, 1, 0, 0, 0}, "mov rcx, rax"},
-    {"89c1", {2, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL},
-    {"4801c1", {3, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL},
-    {"48894c2428", {5, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0}, NULL},
-    {"0f11442428", {5, INSN_STORE_STACK, STEPPED, NO, NO, 0, 0}, NULL}, /* movups */
-    {"48894a28", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL},
-    {"48c744242800000000", {9, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL},
-    {"48014c2428", {5, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL}, /* add to it */
-    {"cc", {1, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL},
+    {"6655", {2, INSN_PUSH, STEPPED, NO, NO, 0, 0, NO}, "push bp"},
+    {"6a01", {2, INSN_PUSH, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"ff30", {2, INSN_PUSH, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"e8fb0f0000", {5, INSN_CALL, EMULATED, NO, NO, 0, 0x402000, NO}, "call 0x0000000000402000"},
+    {"e8fbefffff", {5, INSN_CALL, EMULATED, NO, NO, 0, 0x400000, NO}, NULL},
+    {"ebfe", {2, INSN_JUMP, EMULATED, NO, NO, 0, VA, NO}, NULL},
+    {"e9fb0f0000", {5, INSN_JUMP, EMULATED, NO, NO, 0, 0x402000, NO}, NULL},
+    {"740e", {2, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010, NO}, "jz 0x0000000000401010"},
+    {"0f86fa0f0000", {6, INSN_BRANCH, EMULATED, NO, NO, 0, 0x402000, NO}, NULL},
+    {"2e740d", {3, INSN_BRANCH, STEPPED, NO, NO, 0, 0x401010, NO}, NULL},
+    {"e30e", {2, INSN_BRANCH, STEPPED, NO, NO, 0, 0x401010, NO}, NULL}, /* jrcxz */
+    {"90", {1, INSN_NOP, EMULATED, NO, NO, 0, 0, NO}, "nop"},
+    {"6690", {2, INSN_NOP, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"4190", {2, INSN_OTHER, STEPPED, 8, NO, 0, 0, NO}, NULL}, /* xchg r8, rax */
+    {"0f1f00", {3, INSN_NOP, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"0f1f440000", {5, INSN_NOP, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"660f1f840000000000", {9, INSN_NOP, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"c3", {1, INSN_RET, STEPPED, NO, NO, 0, 0, NO}, "ret"},
+    {"c21000", {3, INSN_RET, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"5d", {1, INSN_OTHER, STEPPED, 5, NO, 0, 0, NO}, "pop rbp"},
+    {"ffd1", {2, INSN_CALL_INDIRECT, STEPPED, 1, NO, 0, 0, NO}, "call rcx"},
+    {"41ffd4", {3, INSN_CALL_INDIRECT, STEPPED, 12, NO, 0, 0, NO}, NULL},
+    {"ff5228", {3, INSN_CALL_INDIRECT, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"ffe0", {2, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"ff2500000000", {6, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"4885c0", {3, INSN_COMPARE, STEPPED, 0, NO, 0, 0, NO}, "test rax, rax"},
+    {"4d85c8", {3, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* test r8, r9 */
+    {"4883f900", {4, INSN_COMPARE, STEPPED, 1, NO, 0, 0, NO}, NULL},
+    {"4883f901", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"493b6610", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, "cmp rsp, [r14+0x10]"},
+    {"488b4a28", {4, INSN_LOAD, STEPPED, 1, 2, 0x28, 0, NO}, "mov rcx, [rdx+0x28]"},
+    {"488b0a", {3, INSN_LOAD, STEPPED, 1, 2, 0, 0, NO}, NULL},
+    {"488b4af8", {4, INSN_LOAD, STEPPED, 1, 2, -8, 0, NO}, NULL},
+    {"4c8b8c24f0000000", {8, INSN_LOAD, STEPPED, 9, 4, 0xf0, 0, NO}, NULL},
+    {"8b4a28", {3, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL},         /* 32 bits only */
+    {"488b4cca28", {5, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL},     /* with an index */
+    {"488b0d00000000", {7, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL}, /* relative to rip */
+    {"64488b4a28", {5, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL},     /* thread-local */
+    {"4889c1", {3, INSN_MOVE, STEPPED, 1, 0, 0, 0, NO}, "mov rcx, rax"},
+    {"89c1", {2, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL},
+    {"4801c1", {3, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL},
+    {"48894c2428", {5, INSN_STORE_STACK, STEPPED, 1, 4, 0x28, 0, NO}, "mov [rsp+0x28], rcx"},
+    {"894c2428", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0, NO}, NULL},    /* 32 bits only */
+    {"0f11442428", {5, INSN_STORE_STACK, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* movups */
+    {"48894a28", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"48c744242800000000", {9, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"48014c2428", {5, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* add to it */
+    {"cc", {1, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
 };
 
 static const struct example a64[] = {
-    {"00040014", {4, INSN_JUMP, EMULATED, NO, NO, 0, 0x402000}, "b 0x402000"},
-    {"00fcff17", {4, INSN_JUMP, EMULATED, NO, NO, 0, 0x400000}, NULL},
-    {"00000015", {4, INSN_JUMP, EMULATED, NO, NO, 0, 0x4401000}, NULL}, /* far */
-    {"00040094", {4, INSN_CALL, EMULATED, NO, NO, 0, 0x402000}, "bl 0x402000"},
-    {"89000054", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010}, "b.ls 0x401010"},
-    {"90000054", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL}, /* bc.eq */
-    {"830000b4", {4, INSN_BRANCH, EMULATED, 3, NO, 0, 0x401010}, "cbz x3, 0x401010"},
-    {"830000b5", {4, INSN_BRANCH, EMULATED, 3, NO, 0, 0x401010}, "cbnz x3, 0x401010"},
-    {"83ffff35", {4, INSN_BRANCH, EMULATED, 3, NO, 0, 0x400ff0}, "cbnz w3, 0x400ff0"},
-    {"83000836", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010}, "tbz x3, #1, 0x401010"},
-    {"830008b7", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010}, "tbnz x3, #33, 0x401010"},
-    {"c0035fd6", {4, INSN_RET, EMULATED, NO, NO, 0, 0}, "ret"},
-    {"20005fd6", {4, INSN_OTHER, EMULATED, NO, NO, 0, 0}, NULL}, /* ret x1: a tail call */
-    {"20001fd6", {4, INSN_OTHER, EMULATED, NO, NO, 0, 0}, NULL}, /* br x1 */
-    {"60003fd6", {4, INSN_CALL_INDIRECT, EMULATED, 3, NO, 0, 0}, "blr x3"},
-    {"1f2003d5", {4, INSN_NOP, STEPPED, NO, NO, 0, 0}, "nop"},
-    {"1b000090", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0}, NULL}, /* adrp x27 */
-    {"1b000010", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0}, NULL}, /* adr x27 */
-    {"9b000058", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0}, NULL}, /* ldr x27, literal */
-    {"1f0000f1", {4, INSN_COMPARE, STEPPED, 0, NO, 0, 0}, NULL}, /* cmp x0, #0 */
-    {"1f0400f1", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, NULL},
-    {"1f0001eb", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, NULL}, /* cmp x0, x1 */
-    {"ff6330eb", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, NULL}, /* cmp sp, x16 */
-    {"1f0000ea", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0}, NULL}, /* tst x0, x0 */
-    {"010040f9", {4, INSN_LOAD, STEPPED, 1, 0, 0, 0}, NULL},
-    {"a11440f9", {4, INSN_LOAD, STEPPED, 1, 5, 40, 0}, NULL},
-    {"e18340f9", {4, INSN_LOAD, STEPPED, 1, 31, 256, 0}, NULL},
-    {"a1805ff8", {4, INSN_LOAD, STEPPED, 1, 5, -8, 0}, NULL},
-    {"a1845ff8", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL}, /* post-indexed */
-    {"a11440b9", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL}, /* 32 bits */
-    {"a10842a9", {4, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL},  /* ldp x1, x2, [x5, #32] */
-    {"e10301aa", {4, INSN_MOVE, STEPPED, 1, 1, 0, 0}, NULL},
-    {"ee0303aa", {4, INSN_MOVE, STEPPED, 14, 3, 0, 0}, NULL},
-    {"2100028b", {4, INSN_OTHER, STEPPED, 1, NO, 0, 0}, NULL}, /* add x1, x1, x2 */
-    {"e11700f9", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0}, NULL},
-    {"e10b02a9", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0}, NULL},
-    {"e18300f8", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0}, NULL},
-    {"e11700fd", {4, INSN_STORE_STACK, STEPPED, NO, NO, 0, 0}, NULL},
-    {"fe0f1ff8", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL}, /* str x30, [sp, #-16]! moves sp */
-    {"a11400f9", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL}, /* to x5 */
-    {"00000000", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0}, NULL},
+    {"00040014", {4, INSN_JUMP, EMULATED, NO, NO, 0, 0x402000, NO}, "b 0x402000"},
+    {"00fcff17", {4, INSN_JUMP, EMULATED, NO, NO, 0, 0x400000, NO}, NULL},
+    {"00000015", {4, INSN_JUMP, EMULATED, NO, NO, 0, 0x4401000, NO}, NULL}, /* far */
+    {"00040094", {4, INSN_CALL, EMULATED, NO, NO, 0, 0x402000, NO}, "bl 0x402000"},
+    {"89000054", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010, NO}, "b.ls 0x401010"},
+    {"90000054", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* bc.eq */
+    {"830000b4", {4, INSN_BRANCH, EMULATED, 3, NO, 0, 0x401010, NO}, "cbz x3, 0x401010"},
+    {"830000b5", {4, INSN_BRANCH, EMULATED, 3, NO, 0, 0x401010, NO}, "cbnz x3, 0x401010"},
+    {"83ffff35", {4, INSN_BRANCH, EMULATED, 3, NO, 0, 0x400ff0, NO}, "cbnz w3, 0x400ff0"},
+    {"83000836", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010, NO}, "tbz x3, #1, 0x401010"},
+    {"830008b7", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010, NO}, "tbnz x3, #33, 0x401010"},
+    {"c0035fd6", {4, INSN_RET, EMULATED, NO, NO, 0, 0, NO}, "ret"},
+    {"20005fd6", {4, INSN_OTHER, EMULATED, NO, NO, 0, 0, NO}, NULL}, /* ret x1: a tail call */
+    {"20001fd6", {4, INSN_OTHER, EMULATED, NO, NO, 0, 0, NO}, NULL}, /* br x1 */
+    {"60003fd6", {4, INSN_CALL_INDIRECT, EMULATED, 3, NO, 0, 0, NO}, "blr x3"},
+    {"1f2003d5", {4, INSN_NOP, STEPPED, NO, NO, 0, 0, NO}, "nop"},
+    {"1b000090", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0, NO}, NULL}, /* adrp x27 */
+    {"1b000010", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0, NO}, NULL}, /* adr x27 */
+    {"9b000058", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0, NO}, NULL}, /* ldr x27, literal */
+    {"1f0000f1", {4, INSN_COMPARE, STEPPED, 0, NO, 0, 0, NO}, NULL}, /* cmp x0, #0 */
+    {"1f0400f1", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"1f0001eb", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* cmp x0, x1 */
+    {"ff6330eb", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* cmp sp, x16 */
+    {"1f0000ea", {4, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* tst x0, x0 */
+    {"010040f9", {4, INSN_LOAD, STEPPED, 1, 0, 0, 0, NO}, NULL},
+    {"a11440f9", {4, INSN_LOAD, STEPPED, 1, 5, 40, 0, NO}, NULL},
+    {"e18340f9", {4, INSN_LOAD, STEPPED, 1, 31, 256, 0, NO}, NULL},
+    {"a1805ff8", {4, INSN_LOAD, STEPPED, 1, 5, -8, 0, NO}, NULL},
+    {"a1845ff8", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* post-indexed */
+    {"a11440b9", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* 32 bits */
+    {"a10842a9", {4, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL},  /* ldp x1, x2, [x5, #32] */
+    {"e10301aa", {4, INSN_MOVE, STEPPED, 1, 1, 0, 0, NO}, NULL},
+    {"ee0303aa", {4, INSN_MOVE, STEPPED, 14, 3, 0, 0, NO}, NULL},
+    {"2100028b", {4, INSN_OTHER, STEPPED, 1, NO, 0, 0, NO}, NULL}, /* add x1, x1, x2 */
+    {"e11700f9", {4, INSN_STORE_STACK, STEPPED, 1, 31, 40, 0, NO}, NULL},
+    {"e11700b9", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0, NO}, NULL}, /* 32 bits only */
+    {"e10b02a9", {4, INSN_STORE_STACK, STEPPED, 1, 31, 32, 0, 2}, NULL}, /* stp x1, x2 */
+    {"e10b0229", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0, NO}, NULL}, /* stp w1, w2 */
+    {"e18300f8", {4, INSN_STORE_STACK, STEPPED, 1, NO, 0, 0, NO}, NULL},
+    {"e11700fd", {4, INSN_STORE_STACK, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"fe0f1ff8",
+     {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO},
+     NULL}, /* str x30, [sp, #-16]! moves sp */
+    {"a11400f9", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* to x5 */
+    {"00000000", {4, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
 };
 
 static size_t unhex(const char *hex, uint8_t *ret_bytes)
@@ -153,7 +158,7 @@ static void check_example(uint16_t machine, const struct example *example)
 	same = insn.len == example->insn.len && insn.kind == example->insn.kind &&
 	       insn.cost == example->insn.cost && insn.reg == example->insn.reg &&
 	       insn.base == example->insn.base && insn.disp == example->insn.disp &&
-	       insn.target == example->insn.target;
+	       insn.target == example->insn.target && insn.second == example->insn.second;
 	if (!same)
 		fail_msg("%s: len %u kind %u cost %u reg %u base %u disp %d target %#lx",
 			 example->hex, insn.len, insn.kind, insn.cost, insn.reg, insn.base,

@@ -454,6 +454,54 @@ static void test_sites(void **state)
 	assert_int_equal(differences, 0);
 }
 
+/* ---- spilled arguments
+ * ------------------------------------------------------------------------------------------ */
+
+/* Arguments that are read at sites behind calls, by their number. */
+static const struct {
+	const char *host;
+	uint8_t arguments[3]; /* 0 also ends the list: the receiver is always one */
+} spilling[] = {
+    {PIPELINE ".(*Pipeline).Run", {0}},
+    {PIPELINE ".(*Pipeline).processEvent", {0}},
+    {PIPELINE ".(*Pipeline).saveCheckpoint", {0}},
+    {PIPELINE ".(*BackpressureController).check", {0}},
+    {BUFFER ".(*BatchProcessor).processLoop", {0}},
+    {BUFFER ".(*BatchProcessor).processBatchWithRetry", {0}},
+    {BUFFER ".(*BatchProcessor).sendToDLQ", {0}},
+    {WRITER ".(*IcebergWriter).writeTableEvents", {2, 3, 0}},
+};
+
+static bool is_spilling(size_t row, unsigned int argument)
+{
+	for (size_t i = 0; i < ARRAY_LEN(spilling[row].arguments); i++)
+		if (spilling[row].arguments[i] == argument)
+			return true;
+	return false;
+}
+
+static void test_spills(void **state)
+{
+	const struct goimage *image = image_of(*(enum build *)*state);
+
+	for (size_t row = 0; row < ARRAY_LEN(spilling); row++) {
+		struct gofunc func;
+		struct goargs args;
+
+		assert_int_equal(gofunc_find(image, spilling[row].host, &func), 0);
+		assert_int_equal(gofunc_args(image, &func, &args), 0);
+		for (unsigned int i = 0; i < args.n; i++) {
+			const struct goarg *arg = &args.args[i];
+
+			if (arg->reg != GOARG_STACK && is_spilling(row, arg->argument) &&
+			    gosite_spills(image, &func, arg->reg, arg->offset) != 0)
+				differ("%s: register %u is not kept\n", spilling[row].host,
+				       arg->reg);
+		}
+	}
+	assert_int_equal(differences, 0);
+}
+
 /* ---- everything in the file
  * -------------------------------------------------------------------------------- */
 
@@ -530,9 +578,11 @@ int main(void)
 {
 	const struct CMUnitTest none[] = {cmocka_unit_test(test_no_binaries)};
 	const struct CMUnitTest tests[] = {
-	    ON_ALL(test_fields),      ON(WNL, test_fields), ON_ALL(test_itabs),
-	    ON_ALL(test_entries),     ON_ALL(test_sites),   ON(WNL, test_sites),
-	    ON_ALL(test_all_entries), ON_ALL(test_speed),
+	    ON_ALL(test_fields),    ON(WNL, test_fields),  ON_ALL(test_itabs),
+	    ON(W1255, test_spills), ON(WPIE, test_spills), ON(WARM, test_spills),
+	    ON(WFF2, test_spills),  ON(WNL, test_spills),  ON_ALL(test_entries),
+	    ON_ALL(test_sites),     ON(WNL, test_sites),   ON_ALL(test_all_entries),
+	    ON_ALL(test_speed),
 	};
 	int failed;
 
