@@ -160,7 +160,7 @@ const unsigned int catalog_narguments = ARRAY_LEN(catalog_arguments);
 _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are too small");
 
 #define FIELD(id)     (1ULL << (id))
-#define SITE(id)      (1U << PS_SITE_##id)
+#define SITE(id)      (1ULL << PS_SITE_##id)
 
 #define SOURCE_FIELDS (FIELD(PIPELINE_SOURCE) | FIELD(READER_NAME))
 #define EVENT_FIELDS \
@@ -182,10 +182,14 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
 /* Only to time the first event of a pipeline that ran before we came. */
 const uint64_t catalog_optional_fields = FIELD(PIPELINE_EVENTS);
 
-const uint32_t catalog_site_hosts[PS_SITE_MAX] = {
+const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     /* state machine -> listener -> pipeline: the listener is known by its code address. */
     [PS_SITE_CDC_CHECK] = SITE(CDC_STATE),
 };
+
+const uint64_t catalog_site_fallback[PS_SITE_MAX] = {0};
+
+_Static_assert(PS_SITE_MAX <= 64, "masks are too small");
 
 #define EVENT_METRIC                                                             \
 	{                                                                        \

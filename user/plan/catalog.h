@@ -27,9 +27,11 @@ const char *catalog_place_name(enum catalog_place place);
 struct catalog_site {
 	const char *hosts[3]; /* function name patterns (gofunc_find), NULL-padded */
 	enum catalog_place place;
-	struct gocallee callee;   /* for branches and calls */
+	struct gocallee callee; /* for branches and calls */
+	const char *callee_or;  /* another callee.pattern, where that one is not called; or NULL */
 	const char *callee_iface; /* "pkg.Type.Method": gives callee.itab_slot; or NULL */
-	const char *comment;      /* what happens there, for inspect */
+	uint8_t results;     /* of a branch: words that the call returns in front of the error */
+	const char *comment; /* what happens there, for inspect */
 };
 extern const struct catalog_site catalog_sites[PS_SITE_MAX];
 
@@ -54,20 +56,24 @@ struct catalog_argument {
 	uint8_t reg;
 	size_t layout_offset; /* gets the offset in the argument area; SIZE_MAX = only verified */
 	uint8_t site;         /* enum ps_site_id the verdict belongs to */
+	bool kept; /* it is read behind calls: its spill slot must be proven to hold it */
 };
 extern const struct catalog_argument catalog_arguments[];
 extern const unsigned int catalog_narguments;
 
 /* What a metric needs: all of these sites and fields (bit i = row i of catalog_fields). */
 struct catalog_metric {
-	uint32_t sites; /* bit mask of enum ps_site_id: all must be attached */
+	uint64_t sites;   /* bit mask of enum ps_site_id: all must be attached */
+	uint64_t instead; /* the same, where one of `sites` is not; 0 = nothing else will do */
 	uint64_t fields;
 };
 extern const struct catalog_metric catalog_metrics[PS_METRIC_MAX];
 /* What each site's program itself needs to be loadable (bit masks as above). */
 extern const uint64_t catalog_site_fields[PS_SITE_MAX];
 /* Sites whose host function must be known to each site's program (layout.listener_va): a mask. */
-extern const uint32_t catalog_site_hosts[PS_SITE_MAX];
+extern const uint64_t catalog_site_hosts[PS_SITE_MAX];
+/* A site that is only attached where none of these can be: a mask; 0 = always. */
+extern const uint64_t catalog_site_fallback[PS_SITE_MAX];
 
 /* Fields that a program makes use of when they are there, and that no program needs. */
 extern const uint64_t catalog_optional_fields;

@@ -23,9 +23,9 @@ struct facts_site {
 	uint8_t insn_len;
 	uint8_t insn[16]; /* the bytes there */
 	uint8_t pad[5];
-	char function[128]; /* host function found, NUL-terminated (cut if longer) */
-	char insn_text[48]; /* assembler text */
-	uint64_t entry;     /* va of the host */
+	char function[128];  /* host function found, NUL-terminated (cut if longer) */
+	char insn_text[48];  /* assembler text */
+	uint64_t entry, end; /* of the host, va: [entry, end) */
 	uint64_t va;
 	uint64_t file_offset;
 	int64_t spdelta;

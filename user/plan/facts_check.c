@@ -11,7 +11,7 @@
 
 #define MAX_INSN_LEN    15        /* of x86-64; AArch64: 4 */
 #define MAX_FRAME_BYTES (1 << 20) /* no function that is probed has a larger one */
-#define MAX_HOST_BYTES  (1 << 20) /* from a function's entry to a site in it */
+#define MAX_HOST_BYTES  (1 << 20) /* no function that is probed is longer */
 #define MAX_FIELD_BYTES (1 << 20) /* from the start of a struct to a field of it */
 #define MAX_GO_MINOR    999
 #define WORD            8
@@ -202,14 +202,23 @@ static bool is_absent(const struct facts_site *site)
 	       site->insn_len == 0 && site->cost == 0;
 }
 
+/* None, or a range of code. */
+static bool is_host(const struct file *file, const struct facts_site *site)
+{
+	if (site->entry == 0)
+		return site->end == 0;
+	return site->end > site->entry && site->end - site->entry <= MAX_HOST_BYTES &&
+	       code_of(file, site->entry, site->end - site->entry);
+}
+
 static bool is_found(const struct file *file, const struct facts_site *site)
 {
 	const Elf64_Phdr *code = code_of(file, site->va, site->insn_len);
 
 	return site->insn_len >= 1 && site->insn_len <= MAX_INSN_LEN &&
 	       site->cost <= INSN_COST_STEPPED && site->entry && site->va >= site->entry &&
-	       site->va - site->entry <= MAX_HOST_BYTES && site->spdelta >= 0 &&
-	       site->spdelta <= MAX_FRAME_BYTES && site->spdelta % WORD == 0 && code &&
+	       site->va < site->end && site->spdelta >= 0 && site->spdelta <= MAX_FRAME_BYTES &&
+	       site->spdelta % WORD == 0 && code &&
 	       site->file_offset == code->p_offset + (site->va - code->p_vaddr);
 }
 
@@ -221,7 +230,7 @@ static bool check_sites(const struct subject *subject)
 		if (site->reason >= PLAN_REASON_MAX)
 			return false;
 		/* The host may be known although the place in it is not. */
-		if (site->entry && !code_of(subject->file, site->entry, 1))
+		if (!is_host(subject->file, site))
 			return false;
 		if (site->reason == PLAN_REASON_NONE ? !is_found(subject->file, site)
 						     : !is_absent(site))

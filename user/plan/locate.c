@@ -94,18 +94,13 @@ typedef int (*call_finder)(const struct goimage *image, const struct gofunc *fun
 
 /* Exactly one such call must be there: two could not be told apart, and one of them would count
  * something else. */
-static enum plan_reason place_at_call(const struct goimage *image, const struct gofunc *func,
-				      const struct catalog_site *row, call_finder find,
-				      struct gosite *ret_site)
+static enum plan_reason place_at(const struct goimage *image, const struct gofunc *func,
+				 const struct gocallee *callee, call_finder find,
+				 struct gosite *ret_site)
 {
-	struct gocallee callee = row->callee;
 	unsigned int n = 0;
-	int r = 0;
+	int r = find(image, func, callee, ret_site, 1, &n);
 
-	if (row->callee_iface)
-		r = interface_slot(image, row->callee_iface, &callee.itab_slot);
-	if (r == 0)
-		r = find(image, func, &callee, ret_site, 1, &n);
 	if (r == -E2BIG)
 		return PLAN_REASON_CALL_AMBIGUOUS;
 	if (r == -EEXIST)
@@ -113,10 +108,37 @@ static enum plan_reason place_at_call(const struct goimage *image, const struct 
 	return reason_of(r, PLAN_REASON_CALL_ABSENT);
 }
 
+static enum plan_reason place_at_call(const struct goimage *image, const struct gofunc *func,
+				      const struct catalog_site *row, call_finder find,
+				      struct gosite *ret_site)
+{
+	struct gocallee callee = row->callee;
+	enum plan_reason reason;
+	int r = 0;
+
+	if (row->callee_iface)
+		r = interface_slot(image, row->callee_iface, &callee.itab_slot);
+	if (r < 0)
+		return reason_of(r, PLAN_REASON_CALL_ABSENT);
+	reason = place_at(image, func, &callee, find, ret_site);
+	if (reason != PLAN_REASON_CALL_ABSENT || !row->callee_or)
+		return reason;
+	callee.pattern = row->callee_or;
+	return place_at(image, func, &callee, find, ret_site);
+}
+
+/* Where there is a branch it must be the one on the error: that proves the registers of all
+ * results. */
 static enum plan_reason place_branch(const struct goimage *image, const struct gofunc *func,
 				     const struct catalog_site *row, struct gosite *ret_site)
 {
-	return place_at_call(image, func, row, gosite_error_branches, ret_site);
+	uint8_t error = goarg_machine_register(image->elf.machine, row->results);
+	enum plan_reason reason = place_at_call(image, func, row, gosite_error_branches, ret_site);
+
+	if (reason == PLAN_REASON_NONE && ret_site->insn.kind == INSN_BRANCH &&
+	    ret_site->tested != error)
+		return PLAN_REASON_RESULTS_UNEXPECTED;
+	return reason;
 }
 
 static enum plan_reason place_call(const struct goimage *image, const struct gofunc *func,
@@ -147,6 +169,7 @@ static enum plan_reason try_host(const struct goimage *image, const struct catal
 		return reason;
 	locate_copy_text(func.name, site->function, sizeof(site->function));
 	site->entry = func.entry;
+	site->end = func.end;
 	if (gofunc_spdelta(image, &func, func.entry, &spdelta) < 0)
 		return PLAN_REASON_FRAME_UNKNOWN;
 	reason = placers[row->place](image, &func, row, &found);
@@ -272,6 +295,9 @@ static enum plan_reason find_argument(const struct goimage *image,
 	arg = first_component(&args, row->argument);
 	if (!arg || arg->size != 8 || arg->reg != (row->on_stack ? GOARG_STACK : row->reg))
 		return PLAN_REASON_ARGUMENTS_UNEXPECTED;
+	r = row->kept ? gosite_spills(image, &func, row->reg, arg->offset) : 0;
+	if (r < 0)
+		return reason_of(r, PLAN_REASON_ARGUMENT_LOST);
 	*ret_offset = arg->offset;
 	return PLAN_REASON_NONE;
 }

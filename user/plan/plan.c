@@ -105,14 +105,15 @@ static enum plan_reason reason_of_arguments(const struct facts *facts, enum ps_s
 	return PLAN_REASON_NONE;
 }
 
-static enum plan_reason reason_of_hosts(const struct facts *facts, uint32_t mask)
+static enum plan_reason reason_of_hosts(const struct facts *facts, uint64_t mask)
 {
 	for (int i = 0; i < PS_SITE_MAX; i++)
-		if (mask & (1U << i) && facts->sites[i].entry == 0)
+		if (mask & (1ULL << i) && facts->sites[i].entry == 0)
 			return facts->sites[i].reason;
 	return PLAN_REASON_NONE;
 }
 
+/* Whether the site could be attached, whatever others can. */
 static enum plan_reason reason_of_site(const struct facts *facts,
 				       const struct plan_options *options, enum ps_site_id site)
 {
@@ -129,6 +130,24 @@ static enum plan_reason reason_of_site(const struct facts *facts,
 	return reason;
 }
 
+static enum plan_reason reason_of_fallback(const struct facts *facts,
+					   const struct plan_options *options, enum ps_site_id site)
+{
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		if (catalog_site_fallback[site] & (1ULL << i) &&
+		    reason_of_site(facts, options, (enum ps_site_id)i) == PLAN_REASON_NONE)
+			return PLAN_REASON_NOT_NEEDED;
+	return reason_of_site(facts, options, site);
+}
+
+static enum plan_reason reason_of_sites(const struct plan *plan, uint64_t mask)
+{
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		if (mask & (1ULL << i) && plan->site_reason[i] != PLAN_REASON_NONE)
+			return plan->site_reason[i];
+	return PLAN_REASON_NONE;
+}
+
 static enum plan_reason reason_of_metric(const struct facts *facts,
 					 const struct plan_options *options,
 					 const struct plan *plan, enum ps_metric metric)
@@ -136,12 +155,12 @@ static enum plan_reason reason_of_metric(const struct facts *facts,
 	const struct catalog_metric *row = &catalog_metrics[metric];
 	enum plan_reason reason = reason_of_family(facts, options, plan_metric_family(metric));
 
-	if (reason != PLAN_REASON_NONE)
-		return reason;
-	for (int i = 0; i < PS_SITE_MAX; i++)
-		if (row->sites & (1U << i) && plan->site_reason[i] != PLAN_REASON_NONE)
-			return plan->site_reason[i];
-	return reason_of_fields(facts, row->fields);
+	if (reason == PLAN_REASON_NONE)
+		reason = reason_of_sites(plan, row->sites);
+	if (reason != PLAN_REASON_NONE && row->instead &&
+	    reason_of_sites(plan, row->instead) == PLAN_REASON_NONE)
+		reason = PLAN_REASON_NONE;
+	return reason == PLAN_REASON_NONE ? reason_of_fields(facts, row->fields) : reason;
 }
 
 static uint64_t hash_add(uint64_t hash, const void *bytes, size_t len)
@@ -174,7 +193,8 @@ void plan_make(const struct facts *facts, const struct plan_options *options, st
 	memset(&plan, 0, sizeof(plan));
 	fill_layout(facts, &plan.layout);
 	for (int i = 0; i < PS_SITE_MAX; i++) {
-		plan.site_reason[i] = (uint8_t)reason_of_site(facts, options, (enum ps_site_id)i);
+		plan.site_reason[i] =
+		    (uint8_t)reason_of_fallback(facts, options, (enum ps_site_id)i);
 		plan.nsites += plan.site_reason[i] == PLAN_REASON_NONE;
 	}
 	for (int i = 0; i < PS_METRIC_MAX; i++)

@@ -39,10 +39,14 @@
 	X(FRAME_UNKNOWN, "frame_unknown", "the frame size at the site is not known")               \
 	X(ARGUMENTS_UNEXPECTED, "arguments_unexpected",                                            \
 	  "the function takes other arguments than known")                                         \
+	X(ARGUMENT_LOST, "argument_lost",                                                          \
+	  "an argument is not where it could be read later in the function")                       \
+	X(RESULTS_UNEXPECTED, "results_unexpected", "the call returns other results than known")   \
 	X(TYPE_ABSENT, "type_absent", "the binary does not hold the type's layout")                \
 	X(TYPE_AMBIGUOUS, "type_ambiguous", "several types have this name")                        \
 	X(FIELD_ABSENT, "field_absent", "the type does not have this field")                       \
 	X(FIELD_UNEXPECTED, "field_unexpected", "the field has another type than known")           \
+	X(NOT_NEEDED, "not_needed", "another site, which is attached, tells more")                 \
 	X(FAMILY_OFF, "family_off",                                                                \
 	  "switched off by --no-collector or PHILOTES_METRICS_ENABLED=false")                      \
 	X(ATTACH_FAILED, "attach_failed", "the kernel refused to attach; see the log")             \

@@ -10,6 +10,7 @@ static void give_site(struct facts_site *site, int number)
 	    .insn_len = 1,
 	    .insn = {0x55},
 	    .entry = 0x500000 + 0x1000 * (uint64_t)number,
+	    .end = 0x500800 + 0x1000 * (uint64_t)number,
 	    .va = 0x500000 + 0x1000 * (uint64_t)number + 18,
 	    .file_offset = 0x100000 + 0x1000 * (uint64_t)number + 18,
 	    .spdelta = 8 * number,

@@ -75,18 +75,20 @@ static void test_arguments(void **state)
 static void test_masks(void **state)
 {
 	const uint64_t fields = ~0ULL >> (64 - catalog_nfields);
-	const uint32_t sites = ~0U >> (32 - PS_SITE_MAX);
+	const uint64_t sites = ~0ULL >> (64 - PS_SITE_MAX);
 	uint64_t used = catalog_optional_fields;
 
 	(void)state;
 	for (int i = 0; i < PS_SITE_MAX; i++) {
 		assert_int_equal(catalog_site_fields[i] & ~fields, 0);
 		assert_int_equal(catalog_site_hosts[i] & ~sites, 0);
+		assert_int_equal(catalog_site_fallback[i] & ~(sites ^ 1ULL << i), 0);
 		used |= catalog_site_fields[i];
 	}
 	for (int i = 0; i < PS_METRIC_MAX; i++) {
 		assert_int_not_equal(catalog_metrics[i].sites, 0);
 		assert_int_equal(catalog_metrics[i].sites & ~sites, 0);
+		assert_int_equal(catalog_metrics[i].instead & ~sites, 0);
 		assert_int_equal(catalog_metrics[i].fields & ~fields, 0);
 	}
 	/* A field that no program needs would be looked up for nothing. */

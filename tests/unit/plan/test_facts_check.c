@@ -143,6 +143,8 @@ static const struct lie {
     SITE(insn_len, 255),
     SITE(entry, 0),
     SITE(entry, 0x1000),
+    SITE(end, 0),
+    SITE(end, UINT64_MAX),
     SITE(va, 0),
     SITE(va, UINT64_MAX),
     SITE(va, UINT64_MAX - 3),
@@ -218,12 +220,16 @@ static void test_sites_that_were_not_found(void **state)
 {
 	struct given given = give_or_skip();
 	struct facts_site *site = &given.facts.sites[PS_SITE_CDC_RETRY];
-	uint64_t entry = site->entry;
+	uint64_t entry = site->entry, end = site->end;
 
 	(void)state;
-	*site = (struct facts_site){.reason = PLAN_REASON_CALL_ABSENT, .entry = entry};
+	*site = (struct facts_site){.reason = PLAN_REASON_CALL_ABSENT, .entry = entry, .end = end};
 	assert_good(&given.facts, given.fd);
 	site->entry = given.facts.rodata_start;
+	assert_wrong(&given.facts, given.fd, "sites");
+	site->entry = 0;
+	assert_wrong(&given.facts, given.fd, "sites");
+	site->entry = end;
 	assert_wrong(&given.facts, given.fd, "sites");
 	site->entry = entry;
 	site->spdelta = 8;
@@ -239,6 +245,7 @@ static void test_sites_in_data(void **state)
 
 	(void)state;
 	site->entry = site->va = given.facts.rodata_start + 64;
+	site->end = site->entry + 64;
 	site->file_offset = given.facts.rodata_segment.file_offset + 64;
 	assert_wrong(&given.facts, given.fd, "sites");
 	done(&given);

@@ -120,6 +120,42 @@ static void test_call_place(void **state)
 	image_close(&image);
 }
 
+/* The branch must be the one on the error, or other results are in the registers. */
+static void test_results(void **state)
+{
+	struct catalog_site row = catalog_sites[PS_SITE_CDC_EVENT_END];
+	struct fixture_image image;
+
+	(void)state;
+	image_open(WORKER, &image);
+	assert_int_equal(row.results, 0);
+	assert_site(&image.image, &row, PLAN_REASON_NONE);
+	row.results = 1;
+	assert_site(&image.image, &row, PLAN_REASON_RESULTS_UNEXPECTED);
+	row.results = 100;
+	assert_site(&image.image, &row, PLAN_REASON_RESULTS_UNEXPECTED);
+	image_close(&image);
+}
+
+static void test_two_callees(void **state)
+{
+	struct catalog_site row = catalog_sites[PS_SITE_CDC_EVENT_END];
+	const char *execute = row.callee.pattern;
+	struct fixture_image image;
+
+	(void)state;
+	image_open(WORKER, &image);
+	row.callee_or = BACKOFF; /* is there, and Run does not call it */
+	assert_site(&image.image, &row, PLAN_REASON_NONE);
+	row.callee.pattern = BACKOFF;
+	assert_site(&image.image, &row, PLAN_REASON_CALL_ABSENT);
+	row.callee_or = execute;
+	assert_site(&image.image, &row, PLAN_REASON_NONE);
+	row.callee.pattern = PIPELINE ".(*Pipeline).*";
+	assert_site(&image.image, &row, PLAN_REASON_FUNCTION_AMBIGUOUS);
+	image_close(&image);
+}
+
 /* buffer.Manager's methods by name: Cleanup, Close, MarkProcessed, ReadBatch, Stats, Write. */
 static void test_interface_callee(void **state)
 {
@@ -388,6 +424,25 @@ static void test_arguments(void **state)
 	image_close(&image);
 }
 
+static void test_kept_arguments(void **state)
+{
+	static const char event[] = PIPELINE ".(*Pipeline).processEvent";
+	const struct catalog_argument row = {.host = event, .kept = true};
+	struct fixture_image image;
+	struct gofunc func;
+	uint8_t *code, *store;
+
+	(void)state;
+	image_open(WORKER, &image);
+	assert_argument(&image.image, row, PLAN_REASON_NONE);
+	code = code_of(&image, event, &func);
+	store = memmem(code, 256, "\x48\x89\x84\x24", 4); /* mov [rsp + n], rax */
+	assert_non_null(store);
+	memset(store, 0x90, 8);
+	assert_argument(&image.image, row, PLAN_REASON_ARGUMENT_LOST);
+	image_close(&image);
+}
+
 static void test_copy_text(void **state)
 {
 	static const uint8_t bytes[] = {'a', 0, 0x1b, ' ', 0x7e, 0x7f, 0xc3, 'z'};
@@ -410,11 +465,14 @@ int main(void)
 	    cmocka_unit_test(test_call_place),
 	    cmocka_unit_test(test_interface_callee),
 	    cmocka_unit_test(test_several_hosts),
+	    cmocka_unit_test(test_results),
+	    cmocka_unit_test(test_two_callees),
 	    cmocka_unit_test(test_prologue_unknown),
 	    cmocka_unit_test(test_frame_unknown),
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_fields_equal_dwarf),
 	    cmocka_unit_test(test_arguments),
+	    cmocka_unit_test(test_kept_arguments),
 	    cmocka_unit_test(test_copy_text),
 	};
 

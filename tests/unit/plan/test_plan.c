@@ -128,7 +128,7 @@ static void test_each_site(void **state)
 		assert_int_equal(plan.nsites, PS_SITE_MAX - 1);
 		for (int i = 0; i < PS_METRIC_MAX; i++)
 			assert_int_equal(plan.metric_reason[i],
-					 catalog_metrics[i].sites & (1U << site)
+					 catalog_metrics[i].sites & (1ULL << site)
 					     ? PLAN_REASON_CALL_ABSENT
 					     : PLAN_REASON_NONE);
 	}
@@ -142,7 +142,7 @@ static void test_each_field(void **state)
 
 	(void)state;
 	for (unsigned int field = 0; field < catalog_nfields; field++) {
-		uint32_t hit = 0;
+		uint64_t hit = 0;
 
 		given_facts(&facts);
 		facts.fields[field].reason = PLAN_REASON_FIELD_ABSENT;
@@ -153,7 +153,7 @@ static void test_each_field(void **state)
 		for (int i = 0; i < PS_SITE_MAX; i++) {
 			bool needs = catalog_site_fields[i] & (1ULL << field);
 
-			hit |= needs ? 1U << i : 0;
+			hit |= needs ? 1ULL << i : 0;
 			assert_int_equal(plan.site_reason[i],
 					 needs ? PLAN_REASON_FIELD_ABSENT : PLAN_REASON_NONE);
 		}
