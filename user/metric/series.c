@@ -11,12 +11,24 @@ static uint64_t load(const struct metric_point *point, size_t offset)
 	return value;
 }
 
+static uint64_t count_of(const struct metric_row *row, const struct metric_point *point)
+{
+	uint64_t count = 0;
+
+	if (!row->bounds)
+		return load(point, row->value);
+	for (size_t i = 0; i <= row->bounds->n; i++)
+		count += load(point, row->value + i * sizeof(uint64_t));
+	return count;
+}
+
 bool metric_series_wants(const struct metric_row *row, const struct metric_point *point)
 {
 	/* What a process said last is not true any longer when it is gone; what it counted is. */
-	if (row->type == METRIC_GAUGE && !point->alive)
-		return false;
-	return !row->timed || load(point, row->at) != 0;
+	if (row->type == METRIC_GAUGE)
+		return point->alive && (!row->timed || load(point, row->at) != 0);
+	/* Records hold numbers that do not all move together: a series begins when its own does. */
+	return row->prefix == METRIC_PREFIX_SELF || count_of(row, point) != 0;
 }
 
 static void merge_add(struct metric_series *series, const struct metric_series *other)

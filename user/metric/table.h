@@ -92,7 +92,7 @@ struct metric_row {
 	enum metric_record record;
 	uint8_t
 	    nlabels; /* the first ones of the record's; those that differ only behind are merged */
-	bool timed;  /* the record holds a moment, and no number for this metric while that is 0 */
+	bool timed;  /* of a gauge: the record holds a moment, and no number while that is 0 */
 	uint16_t at; /* offset of the moment: u64, CLOCK_MONOTONIC ns */
 	uint16_t value;                     /* offset of the value, or of the buckets: u64 or s64 */
 	uint16_t sum;                       /* offset of a histogram's sum: u64 */

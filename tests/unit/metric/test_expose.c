@@ -249,6 +249,34 @@ static void test_one_identity(void **state)
 	    strstr(lag, EVENT_LAG "_count{service=\"worker\",source=\"s\",table=\"a.b\"} 2\n"));
 }
 
+/* A record holds numbers of which some have not moved: they are no series yet. */
+static void test_series_begin_when_they_move(void **state)
+{
+	_cleanup_given_ struct given *given = given_new();
+	struct ps_table *table;
+	char *family;
+
+	(void)state;
+	given_process(given, 1, given_identity(given, "worker"), true);
+	table = given_table(given, 1, "s", "INSERT", "a.b");
+	given_source(given, 1, "s")->duration_sum_ns = 5;
+	given_assert_family(given, EVENTS, "");
+	given_assert_family(given, EVENT_LAG, "");
+	given_assert_family(given, DURATION, "");
+	table->events = 1;
+	/* The total of processes that are gone: the histogram, and no moment. */
+	table->lag_buckets[PS_EVENT_LAG_BUCKETS - 1] = 1;
+	given->processes[0].alive = false;
+	given_assert_family(given, EVENTS,
+			    EVENTS
+			    "{service=\"worker\",source=\"s\",table=\"a.b\",operation=\"INSERT\"} "
+			    "1\n");
+	family = given_family(given, EVENT_LAG);
+	assert_non_null(
+	    strstr(family, EVENT_LAG "_count{service=\"worker\",source=\"s\",table=\"a.b\"} 1\n"));
+	free(family);
+}
+
 /* Identities apart, all their labels, what is not known left out; strangers' records not shown. */
 static void test_identities(void **state)
 {
@@ -389,11 +417,17 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_golden),     cmocka_unit_test(test_nothing_observed),
-	    cmocka_unit_test(test_maps),       cmocka_unit_test(test_one_identity),
-	    cmocka_unit_test(test_identities), cmocka_unit_test(test_equal_texts_merge),
-	    cmocka_unit_test(test_namespace),  cmocka_unit_test(test_order_is_stable),
-	    cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_golden),
+	    cmocka_unit_test(test_nothing_observed),
+	    cmocka_unit_test(test_maps),
+	    cmocka_unit_test(test_one_identity),
+	    cmocka_unit_test(test_series_begin_when_they_move),
+	    cmocka_unit_test(test_identities),
+	    cmocka_unit_test(test_equal_texts_merge),
+	    cmocka_unit_test(test_namespace),
+	    cmocka_unit_test(test_order_is_stable),
+	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
