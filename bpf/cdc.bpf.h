@@ -12,79 +12,22 @@
 #define CDC_BPF_H
 
 #include "clock.bpf.h"
-#include "goroutine.bpf.h"
 #include "histogram.bpf.h"
-#include "series.bpf.h"
+#include "pipeline.bpf.h"
+#include "time.bpf.h"
 
 /* The words of cdc.Event from Timestamp to the end of Operation (72 bytes in all known builds). */
 #define CDC_EVENT_BYTES 128
 
-/* time.Time as in memory. */
-struct go_time {
-	__u64 wall;
-	__s64 ext;
-};
-
-#define GO_WALL_HAS_MONOTONIC   (1ULL << 63)
-#define GO_WALL_NSEC_MASK       ((1ULL << 30) - 1)
-#define GO_SECONDS_1885_TO_1970 2682288000LL
-#define GO_SECONDS_1_TO_1970    62135596800LL
-#define NS_PER_S                1000000000LL
-
-/* Unix time in ns of a Go time.Time; false for the zero time. Both forms occur: with and without
- * monotonic reading. */
-static __always_inline bool go_time_unix_ns(const struct go_time *time, __s64 *ret_ns)
-{
-	__s64 seconds = time->ext - GO_SECONDS_1_TO_1970;
-
-	if (time->wall & GO_WALL_HAS_MONOTONIC)
-		seconds = (__s64)((time->wall << 1) >> 31) - GO_SECONDS_1885_TO_1970;
-	else if (time->wall == 0 && time->ext == 0)
-		return false;
-	*ret_ns = seconds * NS_PER_S + (__s64)(time->wall & GO_WALL_NSEC_MASK);
-	return true;
-}
-
-/* Adds the pipeline's source name: Pipeline.source (interface) -> data *Reader -> config.Name. */
-static __always_inline void cdc_key_source(struct ps_scratch *s, const struct go_frame *frame,
-					   __u64 pipeline)
-{
-	struct go_string name;
-	__u64 reader;
-
-	key_begin(s, &frame->key.process);
-	if (go_read_word(pipeline + layout.pipeline_source + 8, &reader) &&
-	    go_read_string(reader + layout.reader_name, &name)) {
-		key_add(s, PS_LABEL_SOURCE, &name, frame->bias);
-		text_keep(&name, frame->bias);
-	} else {
-		key_add_unreadable(s, PS_LABEL_SOURCE);
-	}
-}
-
 /* ---- state ---- */
-
-static __always_inline void cdc_put_state(const struct ps_scratch *s, __u8 state, __u64 flags)
-{
-	struct ps_state record = {.state = state, .at_ns = bpf_ktime_get_ns()};
-	long err;
-
-	if (s->used <= PS_KEY_SHORT_BYTES)
-		err = bpf_map_update_elem(&states, &s->key, &record, flags);
-	else
-		err = bpf_map_update_elem(&states_long, &s->key, &record, flags);
-	/* An existing record is the better one: the listener wrote it. */
-	if (err && err != -PS_EEXIST)
-		drop(PS_DROP_SERIES_FULL);
-}
 
 /* State listener pipeline.New.func1(from, to): a transition succeeded. Its closure holds the
  * pipeline behind the code pointer. */
 static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 {
+	__u64 pipeline, now_ns = bpf_ktime_get_ns();
 	struct ps_goroutine *slot;
 	struct go_frame frame;
-	__u64 pipeline;
 
 	slot = goroutine_here(ctx, PS_SITE_CDC_STATE, &frame);
 	if (!slot)
@@ -93,36 +36,9 @@ static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 		drop(PS_DROP_ARGUMENT_UNREADABLE);
 		return;
 	}
-	cdc_key_source(&slot->other, &frame, pipeline);
-	cdc_put_state(&slot->other, GO_ARG1(ctx), BPF_ANY);
-}
-
-/*
- * A pipeline that was running before we came: takes its state from memory, unless the listener has
- * written one. Only an insertion, never an overwrite: the transition that runs at this moment must
- * win.
- */
-static __always_inline void cdc_adopt_state(struct ps_goroutine *slot, const struct go_frame *frame,
-					    __u64 pipeline, __u64 machine)
-{
-	__u8 state;
-
-	if (bpf_probe_read_user(&state, sizeof(state),
-				(void *)(machine + layout.state_machine_state))) {
-		drop(PS_DROP_ARGUMENT_UNREADABLE);
-		return;
-	}
-	cdc_key_source(&slot->other, frame, pipeline);
-	cdc_put_state(&slot->other, state, BPF_NOEXIST);
-}
-
-static __always_inline void cdc_adopt_pipeline_state(struct ps_goroutine *slot,
-						     const struct go_frame *frame, __u64 pipeline)
-{
-	__u64 machine;
-
-	if (go_read_word(pipeline + layout.pipeline_state_machine, &machine))
-		cdc_adopt_state(slot, frame, pipeline, machine);
+	key_begin_pipeline(&slot->other, &frame, pipeline);
+	state_put(&slot->other, GO_ARG1(ctx), now_ns, BPF_ANY);
+	pause_note(&slot->other, GO_ARG1(ctx), now_ns);
 }
 
 /* (*Pipeline).saveCheckpoint: every few seconds. */
@@ -133,22 +49,7 @@ static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 
 	slot = goroutine_here(ctx, PS_SITE_CDC_CHECKPOINT, &frame);
 	if (slot)
-		cdc_adopt_pipeline_state(slot, &frame, GO_ARG0(ctx));
-}
-
-/* Which pipeline a state machine belongs to: the one captured by its first listener, if that is
- * pipeline.New.func1. */
-static __always_inline bool cdc_machine_pipeline(const struct go_frame *frame, __u64 machine,
-						 __u64 *ret_pipeline)
-{
-	__u64 listeners, closure;
-	struct go_string code_and_pipeline; /* two words */
-
-	if (!go_read_word(machine + layout.state_machine_listeners, &listeners) ||
-	    !go_read_word(listeners, &closure) || !go_read_string(closure, &code_and_pipeline))
-		return false;
-	*ret_pipeline = code_and_pipeline.len;
-	return code_and_pipeline.ptr - frame->bias == layout.listener_va;
+		state_adopt_pipeline(slot, &frame, GO_ARG0(ctx));
 }
 
 /* (*BackpressureController).check: once a second, also while the pipeline is paused for good. */
@@ -160,8 +61,64 @@ static __always_inline void cdc_check_body(const struct pt_regs *ctx)
 
 	slot = goroutine_here(ctx, PS_SITE_CDC_CHECK, &frame);
 	if (slot && go_read_word(GO_ARG0(ctx) + layout.controller_state_machine, &machine) &&
-	    cdc_machine_pipeline(&frame, machine, &pipeline))
-		cdc_adopt_state(slot, &frame, pipeline, machine);
+	    pipeline_of_machine(&frame, machine, &pipeline))
+		state_adopt(slot, &frame, pipeline, machine);
+}
+
+/* ---- checkpoints ---- */
+
+static __always_inline void cdc_abandon_save(struct ps_goroutine *slot)
+{
+	if (slot->save_start_ns)
+		drop(PS_DROP_SPAN_ABANDONED);
+	slot->save_start_ns = 0;
+}
+
+/* (*PostgresManager).Save begins. saveCheckpoint does not come here when there is nothing to save.
+ */
+static __always_inline void cdc_save_body(const struct pt_regs *ctx)
+{
+	struct ps_goroutine *slot;
+	struct go_frame frame;
+
+	slot = goroutine_here(ctx, PS_SITE_CDC_SAVE, &frame);
+	if (!slot)
+		return;
+	cdc_abandon_save(slot);
+	slot->save_start_ns = bpf_ktime_get_ns();
+}
+
+/* Save has returned in saveCheckpoint. */
+static __always_inline void cdc_saved_body(const struct pt_regs *ctx)
+{
+	struct ps_checkpoint *record;
+	__u64 pipeline, start_ns, duration_ns;
+	struct ps_goroutine *slot;
+	struct go_frame frame;
+
+	slot = goroutine_here(ctx, PS_SITE_CDC_SAVED, &frame);
+	if (!slot)
+		return;
+	if (!go_read_word(frame.args + layout.save_checkpoint_pipeline, &pipeline))
+		pipeline = 0;
+	key_begin_pipeline(&slot->other, &frame, pipeline);
+	if (GO_ARG0(ctx))
+		key_add_word(&slot->other, PS_LABEL_KIND, "failed");
+	else
+		key_add_word(&slot->other, PS_LABEL_KIND, "success");
+	start_ns = slot->save_start_ns;
+	slot->save_start_ns = 0;
+	record = series_get(&checkpoints, &checkpoints_long, &slot->other);
+	if (!record)
+		return;
+	series_add(&record->saves, 1);
+	if (!start_ns) {
+		drop(PS_DROP_BEGIN_UNSEEN);
+		return;
+	}
+	duration_ns = bpf_ktime_get_ns() - start_ns;
+	series_add(&record->duration_sum_ns, duration_ns);
+	series_add(&record->duration_buckets[step_duration_bucket(duration_ns)], 1);
 }
 
 /* ---- events ---- */
@@ -188,6 +145,7 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 	if (!slot)
 		return;
 	cdc_abandon_event(slot);
+	cdc_abandon_save(slot);
 	slot->pipeline = 0;
 	slot->in_step = 1;
 }
@@ -207,8 +165,8 @@ static __always_inline void cdc_meet_pipeline(struct ps_goroutine *slot,
 {
 	if (layout.pipeline_state_machine != PS_NO_OFFSET &&
 	    layout.state_machine_state != PS_NO_OFFSET)
-		cdc_adopt_pipeline_state(slot, frame, pipeline);
-	cdc_key_source(&slot->source, frame, pipeline);
+		state_adopt_pipeline(slot, frame, pipeline);
+	key_begin_pipeline(&slot->source, frame, pipeline);
 	if (!slot->in_step && cdc_is_first_attempt(pipeline))
 		slot->in_step = 1;
 	/* Without the site that would tell of its end, or without a name, it is asked every time.
@@ -330,15 +288,39 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 		cdc_open_event(slot, now_ns);
 }
 
+/* Begins a key with whose retryer it is: that of the pipeline that runs here, else as it says. */
+static __always_inline void cdc_key_retryer(struct ps_scratch *s, const struct pt_regs *ctx,
+					    const struct go_frame *frame)
+{
+	__u64 pipeline;
+
+	if (pipeline_running(ctx, frame, PS_SITE_CDC_RETRY, &pipeline)) {
+		key_begin_pipeline(s, frame, pipeline);
+		return;
+	}
+	key_begin(s, &frame->key.process);
+	if (layout.retryer_source_name != PS_NO_OFFSET)
+		key_add_name(s, frame, GO_ARG0(ctx) + layout.retryer_source_name);
+	else
+		key_add_unreadable(s, PS_LABEL_SOURCE);
+}
+
 /* (*Retryer).calculateBackoff: the open event gets another attempt. */
 static __always_inline void cdc_retry_body(const struct pt_regs *ctx)
 {
 	struct ps_goroutine *slot;
+	struct ps_source *record;
 	struct go_frame frame;
 
 	slot = goroutine_here(ctx, PS_SITE_CDC_RETRY, &frame);
-	if (slot && slot->event_start_ns)
+	if (!slot)
+		return;
+	if (slot->event_start_ns)
 		slot->retrying = 1;
+	cdc_key_retryer(&slot->other, ctx, &frame);
+	record = series_get(&sources, &sources_long, &slot->other);
+	if (record)
+		series_add(&record->retries, 1);
 }
 
 /* Execute has returned in Run: the event is handled, or given up. */
@@ -365,6 +347,54 @@ static __always_inline void cdc_event_end_body(const struct pt_regs *ctx)
 		return;
 	series_add(&record->duration_sum_ns, duration_ns);
 	series_add(&record->duration_buckets[event_duration_bucket(duration_ns)], 1);
+}
+
+/* ---- errors ---- */
+
+static __always_inline void cdc_count_error(const struct ps_scratch *s)
+{
+	struct ps_errors *record = series_get(&errors, &errors_long, s);
+
+	if (record)
+		series_add(&record->errors, 1);
+}
+
+/* The call that wraps the error of a buffer write in processEvent. */
+static __always_inline void cdc_unbuffered_body(const struct pt_regs *ctx)
+{
+	struct ps_goroutine *slot;
+	struct go_frame frame;
+	__u64 pipeline;
+
+	slot = goroutine_here(ctx, PS_SITE_CDC_UNBUFFERED, &frame);
+	if (!slot)
+		return;
+	/* Address 0 can't be read either: counted under _unreadable. */
+	if (!go_read_word(frame.args + layout.process_event_pipeline, &pipeline))
+		pipeline = 0;
+	key_begin_pipeline(&slot->other, &frame, pipeline);
+	key_add_word(&slot->other, PS_LABEL_KIND, "buffer");
+	cdc_count_error(&slot->other);
+}
+
+/*
+ * (*StateMachine).Transition(state): to failed it is called by Run alone, which gives up on an
+ * error of its source, whether the transition is then allowed or not.
+ */
+static __always_inline void cdc_failed_body(const struct pt_regs *ctx)
+{
+	struct ps_goroutine *slot;
+	struct go_frame frame;
+	__u64 pipeline;
+
+	if (GO_ARG1(ctx) != STATE_FAILED)
+		return;
+	slot = goroutine_here(ctx, PS_SITE_CDC_FAILED, &frame);
+	if (!slot || !pipeline_running(ctx, &frame, PS_SITE_CDC_FAILED, &pipeline))
+		return;
+	key_begin_pipeline(&slot->other, &frame, pipeline);
+	key_add_word(&slot->other, PS_LABEL_KIND, "source");
+	cdc_count_error(&slot->other);
 }
 
 #endif

@@ -16,6 +16,7 @@
 #define GO_CLOSURE(ctx) ((ctx)->dx)
 #define GO_ARG0(ctx)    ((ctx)->ax)
 #define GO_ARG1(ctx)    ((ctx)->bx)
+#define GO_FP(ctx)      ((ctx)->bp)
 #else
 #define GO_SP(ctx)      ((ctx)->sp)
 #define GO_PC(ctx)      ((ctx)->pc)
@@ -23,6 +24,8 @@
 #define GO_CLOSURE(ctx) ((ctx)->regs[26])
 #define GO_ARG0(ctx)    ((ctx)->regs[0])
 #define GO_ARG1(ctx)    ((ctx)->regs[1])
+#define GO_FP(ctx)      ((ctx)->regs[29])
+#define GO_LR(ctx)      ((ctx)->regs[30])
 #endif
 
 struct go_string {

@@ -21,5 +21,6 @@
 
 PS_BUCKET_FUNCTION(event_lag_bucket, PS_EVENT_LAG_BOUNDS)
 PS_BUCKET_FUNCTION(event_duration_bucket, PS_EVENT_DURATION_BOUNDS)
+PS_BUCKET_FUNCTION(step_duration_bucket, PS_STEP_DURATION_BOUNDS)
 
 #endif

@@ -60,6 +60,18 @@ static __always_inline __u8 *key_end(struct ps_scratch *s)
 	return s->key.bytes + used;
 }
 
+/* Adds a word of ours. */
+#define key_add_word(s, label, word) key_add_constant(s, label, word, sizeof(word) - 1)
+static __always_inline void key_add_constant(struct ps_scratch *s, __u32 label, const char *word,
+					     __u32 len)
+{
+	__u8 *end = key_end(s);
+
+	for (__u32 i = 0; i < len; i++)
+		end[i] = word[i];
+	key_set(s, label, PS_LABEL_INLINE, len, len);
+}
+
 /*
  * Adds a label. Text in the executable's read-only data is kept as its address: its page may never
  * have been touched, and user space has the file.

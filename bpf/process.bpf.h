@@ -20,11 +20,26 @@ static __always_inline void process_report(const struct ps_process *process,
 		drop(PS_DROP_EVENT_LOST);
 }
 
+/* Notes when a process ended; false when it was not counted. */
+static __always_inline bool process_note_end(const struct ps_process *process)
+{
+	struct ps_process_info *info = bpf_map_lookup_elem(&processes, process);
+
+	if (!info)
+		return false;
+	info->ended_ns = bpf_ktime_get_ns();
+	return true;
+}
+
+/* The program that was there before has ended: it had the exec id in front of this one. */
 static __always_inline void process_exec_body(void)
 {
-	struct ps_process process;
+	struct ps_process process, before;
 
 	task_process(&process);
+	before = process;
+	before.exec_id--;
+	process_note_end(&before);
 	process_report(&process, PS_PROCESS_EXEC);
 }
 
@@ -35,7 +50,7 @@ static __always_inline void process_exit_body(void)
 	if (!task_is_last())
 		return;
 	task_process(&process);
-	if (bpf_map_lookup_elem(&processes, &process))
+	if (process_note_end(&process))
 		process_report(&process, PS_PROCESS_EXIT);
 }
 

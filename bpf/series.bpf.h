@@ -42,6 +42,14 @@ static __always_inline void *series_get(void *map, void *map_long, const struct 
 	return series_get_or_make(map, map_long, s, &made);
 }
 
+/* The same, but none is made; NULL when there is none. */
+static __always_inline void *series_find(void *map, void *map_long, const struct ps_scratch *s)
+{
+	if (likely(s->used <= PS_KEY_SHORT_BYTES))
+		return bpf_map_lookup_elem(map, &s->key);
+	return bpf_map_lookup_elem(map_long, &s->key);
+}
+
 /* Counters are plain atomic adds: fetching ones need 5.12. */
 static __always_inline void series_add(__u64 *counter, __u64 value)
 {

@@ -7,13 +7,19 @@
 #define PS_METRICS_H
 
 /* X(enum suffix, name behind the namespace, family) */
-#define PS_METRICS(X)                                            \
-	X(CDC_EVENTS, "cdc_events_total", CDC)                   \
-	X(CDC_LAG, "cdc_lag_seconds", CDC)                       \
-	X(CDC_STATE, "cdc_pipeline_state", CDC)                  \
-	X(CDC_EVENT_DURATION, "cdc_event_duration_seconds", CDC) \
-	X(CDC_EVENT_LAG, "cdc_event_lag_seconds", CDC)           \
-	X(CDC_LAST_EVENT, "cdc_last_event_timestamp_seconds", CDC)
+#define PS_METRICS(X)                                                      \
+	X(CDC_EVENTS, "cdc_events_total", CDC)                             \
+	X(CDC_LAG, "cdc_lag_seconds", CDC)                                 \
+	X(CDC_ERRORS, "cdc_errors_total", CDC)                             \
+	X(CDC_RETRIES, "cdc_retries_total", CDC)                           \
+	X(CDC_STATE, "cdc_pipeline_state", CDC)                            \
+	X(CDC_EVENT_DURATION, "cdc_event_duration_seconds", CDC)           \
+	X(CDC_EVENT_LAG, "cdc_event_lag_seconds", CDC)                     \
+	X(CDC_LAST_EVENT, "cdc_last_event_timestamp_seconds", CDC)         \
+	X(CDC_CHECKPOINTS, "cdc_checkpoints_total", CDC)                   \
+	X(CDC_CHECKPOINT_DURATION, "cdc_checkpoint_duration_seconds", CDC) \
+	X(CDC_PAUSED, "cdc_paused_seconds_total", CDC)                     \
+	X(CDC_PAUSES, "cdc_pauses_total", CDC)
 
 enum ps_metric {
 #define X(id, name, family) PS_METRIC_##id,

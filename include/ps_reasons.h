@@ -7,27 +7,29 @@
 #define PS_REASONS_H
 
 /* X(enum suffix, label text, what it means) */
-#define PS_DROP_REASONS(X)                                                                        \
-	X(GOROUTINES_FULL, "goroutines_full",                                                     \
-	  "no room for another goroutine of a target; its event was not counted")                 \
-	X(PROCESSES_FULL, "processes_full",                                                       \
-	  "no room for another target process; its event was not counted")                        \
-	X(SERIES_FULL, "series_full", "no room for another label set; the event was not counted") \
-	X(ARGUMENT_UNREADABLE, "argument_unreadable",                                             \
-	  "the probed call's arguments could not be read; not counted")                           \
-	X(LABEL_UNREADABLE, "label_unreadable",                                                   \
-	  "a label's text could not be read; counted under _unreadable")                          \
-	X(LABEL_CUT, "label_cut",                                                                 \
-	  "a label longer than 255 bytes was cut; counted under the cut label")                   \
-	X(SPAN_ABANDONED, "span_abandoned",                                                       \
-	  "a call ended in a panic or Goexit; its duration is not known")                         \
-	X(CLOCK_UNSET, "clock_unset",                                                             \
-	  "the wall clock was not known yet; the lag was not recorded")                           \
-	X(EVENT_LOST, "event_lost",                                                               \
-	  "a process event found the ring buffer full; the next rescan makes up for it")          \
-	X(FOREIGN_IMAGE, "foreign_image",                                                         \
-	  "a process is bound to another image; the second one's hit was ignored")                \
-	X(RECURSION, "recursion",                                                                 \
+#define PS_DROP_REASONS(X)                                                                         \
+	X(GOROUTINES_FULL, "goroutines_full",                                                      \
+	  "no room for another goroutine of a target; its event was not counted")                  \
+	X(PROCESSES_FULL, "processes_full",                                                        \
+	  "no room for another target process; its event was not counted")                         \
+	X(SERIES_FULL, "series_full", "no room for another label set; the event was not counted")  \
+	X(ARGUMENT_UNREADABLE, "argument_unreadable",                                              \
+	  "the probed call's arguments could not be read; not counted")                            \
+	X(LABEL_UNREADABLE, "label_unreadable",                                                    \
+	  "a label's text could not be read; counted under _unreadable")                           \
+	X(LABEL_CUT, "label_cut",                                                                  \
+	  "a label longer than 255 bytes was cut; counted under the cut label")                    \
+	X(SPAN_ABANDONED, "span_abandoned",                                                        \
+	  "a call ended in a panic or Goexit; its duration is not known")                          \
+	X(BEGIN_UNSEEN, "begin_unseen",                                                            \
+	  "a call had begun before its probes were there; counted, its duration and size are not") \
+	X(CLOCK_UNSET, "clock_unset",                                                              \
+	  "the wall clock was not known yet; the lag was not recorded")                            \
+	X(EVENT_LOST, "event_lost",                                                                \
+	  "a process event found the ring buffer full; the next rescan makes up for it")           \
+	X(FOREIGN_IMAGE, "foreign_image",                                                          \
+	  "a process is bound to another image; the second one's hit was ignored")                 \
+	X(RECURSION, "recursion",                                                                  \
 	  "the kernel skipped a program because one was already running on that CPU")
 
 enum ps_drop {

@@ -11,6 +11,10 @@
 /* X(enum suffix, name shown to people, family, BPF program): a list for each family's object */
 #define PS_CDC_SITES(X)                                          \
 	X(CDC_STATE, "cdc_state", CDC, cdc_state)                \
+	X(CDC_FAILED, "cdc_failed", CDC, cdc_failed)             \
+	X(CDC_UNBUFFERED, "cdc_unbuffered", CDC, cdc_unbuffered) \
+	X(CDC_SAVED, "cdc_saved", CDC, cdc_saved)                \
+	X(CDC_SAVE, "cdc_save", CDC, cdc_save)                   \
 	X(CDC_CHECKPOINT, "cdc_checkpoint", CDC, cdc_checkpoint) \
 	X(CDC_CHECK, "cdc_check", CDC, cdc_check)                \
 	X(CDC_RUN, "cdc_run", CDC, cdc_run)                      \

@@ -16,7 +16,7 @@
  * Another number means that nothing of it is understood. tests/unit/probe/test_schema.c fails when
  * something of it changes and the number does not.
  */
-#define PS_SCHEMA_VERSION 2
+#define PS_SCHEMA_VERSION 3
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
@@ -34,7 +34,9 @@
 #define PS_RECORDS(X)                             \
 	X(TABLES, tables, ps_table, 16384, 1024)  \
 	X(SOURCES, sources, ps_source, 4096, 256) \
-	X(STATES, states, ps_state, 4096, 256)
+	X(STATES, states, ps_state, 4096, 256)    \
+	X(ERRORS, errors, ps_errors, 4096, 256)   \
+	X(CHECKPOINTS, checkpoints, ps_checkpoint, 4096, 256)
 
 /* The longest record. */
 #define PS_MAX_WORDS 32
@@ -61,6 +63,7 @@ struct ps_process_info {
 	__u64 first_hit_ns; /* CLOCK_MONOTONIC */
 	__u32 image;        /* the image object that saw it first; all others ignore the process */
 	__u32 identity;     /* user space's: whose its series are; 0 = not settled yet */
+	__u64 ended_ns;     /* CLOCK_MONOTONIC; 0 = alive, or nobody saw it end */
 };
 
 /*
@@ -128,8 +131,17 @@ struct ps_key {
 #define PS_KEY_SHORT_SIZE 128
 #define PS_KEY_LONG_SIZE  512
 
-/* Label positions in keys of `tables` records; the others use only the first. */
-enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_TABLE };
+/*
+ * Label positions in keys. Not every kind of record has all. PS_LABEL_KIND is a word of ours:
+ * error_type, status or stage.
+ */
+enum ps_label {
+	PS_LABEL_SOURCE,
+	PS_LABEL_OPERATION,
+	PS_LABEL_KIND = PS_LABEL_OPERATION,
+	PS_LABEL_SCHEMA,
+	PS_LABEL_TABLE
+};
 
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
 #define PS_MS(x)                  ((x)*1000000ULL)
@@ -143,11 +155,17 @@ enum ps_label { PS_LABEL_SOURCE, PS_LABEL_OPERATION, PS_LABEL_SCHEMA, PS_LABEL_T
 	X(500000ULL) X(PS_MS(1)) X(2500000ULL) X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) \
 	X(PS_MS(100)) X(PS_MS(250)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) \
 	X(PS_MS(10000)) X(PS_MS(30000))
+/* Of checkpoints, batches and the stages of a write. */
+#define PS_STEP_DURATION_BOUNDS(X) \
+	X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
+	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000)) \
+	X(PS_MS(30000)) X(PS_MS(60000))
 /* clang-format on */
 
 #define PS_ONE(bound)             +1
 #define PS_EVENT_LAG_BUCKETS      (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
 #define PS_EVENT_DURATION_BUCKETS (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_STEP_DURATION_BUCKETS  (0 PS_STEP_DURATION_BOUNDS(PS_ONE) + 1)
 
 /* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at
  * processEvent. */
@@ -164,12 +182,28 @@ struct ps_table {
 struct ps_source {
 	__u64 duration_sum_ns;
 	__u64 duration_buckets[PS_EVENT_DURATION_BUCKETS]; /* not cumulative */
+	__u64 retries;
+	__u64 pauses;
+	__u64 paused_ns;       /* of the pauses that have ended */
+	__u64 paused_since_ns; /* CLOCK_MONOTONIC; 0 = not paused */
 };
 
 /* states, states_long: (process, source) -> this. */
 struct ps_state {
 	__s64 state; /* the enum of Philotes: 0 starting .. 5 failed */
 	__u64 at_ns; /* CLOCK_MONOTONIC of the write */
+};
+
+/* errors, errors_long: (process, source, error_type) -> this. */
+struct ps_errors {
+	__u64 errors;
+};
+
+/* checkpoints, checkpoints_long: (process, source, status) -> this. */
+struct ps_checkpoint {
+	__u64 saves;
+	__u64 duration_sum_ns;
+	__u64 duration_buckets[PS_STEP_DURATION_BUCKETS]; /* not cumulative */
 };
 
 /* goroutines: one slot per goroutine of a target that ever ran a probed call. */
@@ -199,6 +233,7 @@ struct ps_goroutine {
 	__u64 pipeline; /* whose name is in `source` and whose state was looked at; 0 = none yet */
 	__u64 event_start_ns; /* CLOCK_MONOTONIC of the open event's first attempt; 0 = none is open
 			       */
+	__u64 save_start_ns;  /* CLOCK_MONOTONIC of the open checkpoint save; 0 = none is open */
 	__u32 image;
 	__u8 retrying; /* the retryer announced another attempt of the open event */
 	__u8 in_step;  /* Run's begin or an event's end was seen: the next attempt is a first one */
@@ -233,6 +268,12 @@ struct ps_site {
 	__s64 spdelta; /* bytes from SP up to the return address at this instruction */
 };
 
+/* A function that others are called from. */
+struct ps_host {
+	__u64 start, end; /* va as in the file: [start, end); 0 = not known */
+	__s64 spdelta;    /* of its body */
+};
+
 /* An argument: in a register of the Go ABI, or in the caller's argument area. */
 #define PS_NO_OFFSET (-1)
 
@@ -257,15 +298,22 @@ struct ps_layout {
 	__s32 state_machine_state;
 	__s32 state_machine_listeners;
 	__s32 controller_state_machine;
-	__s32 process_event_slot; /* of `event` in processEvent's argument area */
-	__u64 listener_va;        /* entry of pipeline.New.func1 */
+	__s32 retryer_source_name; /* of later Philotes; else PS_NO_OFFSET */
+	/* In the argument area of the function: of the event that is passed there, and of the
+	 * receivers that are kept there. */
+	__s32 process_event_slot;
+	__s32 process_event_pipeline;
+	__s32 run_pipeline;
+	__s32 save_checkpoint_pipeline;
+	__u64 listener_va;  /* entry of pipeline.New.func1 */
+	struct ps_host run; /* (*Pipeline).Run */
 	struct ps_site sites[PS_SITE_MAX];
 };
 
 #define PS_ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(struct type) == (size), #type " has another size")
 PS_ASSERT_SIZE(ps_process, 16);
-PS_ASSERT_SIZE(ps_process_info, 16);
+PS_ASSERT_SIZE(ps_process_info, 24);
 PS_ASSERT_SIZE(ps_process_cgroups, 8 + PS_CGROUP_NAMES * PS_CGROUP_NAME_BYTES);
 PS_ASSERT_SIZE(ps_text_key, 16);
 PS_ASSERT_SIZE(ps_text, PS_LABEL_MAX + 1);
@@ -273,13 +321,15 @@ PS_ASSERT_SIZE(ps_key, PS_KEY_LONG_SIZE);
 _Static_assert(__builtin_offsetof(struct ps_key, bytes) + PS_KEY_SHORT_BYTES == PS_KEY_SHORT_SIZE,
 	       "the short key is the head of the long one");
 PS_ASSERT_SIZE(ps_table, 40 + 8 * PS_EVENT_LAG_BUCKETS);
-PS_ASSERT_SIZE(ps_source, 8 + 8 * PS_EVENT_DURATION_BUCKETS);
+PS_ASSERT_SIZE(ps_source, 40 + 8 * PS_EVENT_DURATION_BUCKETS);
+PS_ASSERT_SIZE(ps_errors, 8);
+PS_ASSERT_SIZE(ps_checkpoint, 16 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_state, 16);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
-PS_ASSERT_SIZE(ps_goroutine, 24 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_goroutine, 32 + 2 * sizeof(struct ps_scratch));
 PS_ASSERT_SIZE(ps_file_id, 16);
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 80 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 120 + 16 * PS_SITE_MAX);
 
 #endif

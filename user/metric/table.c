@@ -21,6 +21,7 @@ const char *metric_type_name(enum metric_type type)
 
 BOUNDS(event_lag_bounds, PS_EVENT_LAG_BOUNDS);
 BOUNDS(event_duration_bounds, PS_EVENT_DURATION_BOUNDS);
+BOUNDS(step_duration_bounds, PS_STEP_DURATION_BOUNDS);
 
 /* The observer's own numbers, row by row. */
 
@@ -118,6 +119,12 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_STATES] = {.labels = {"source"},
 			      .kind = PS_RECORD_STATES,
 			      .parts = {ONE(SOURCE)}},
+    [METRIC_RECORD_ERRORS] = {.labels = {"source", "error_type"},
+			      .kind = PS_RECORD_ERRORS,
+			      .parts = {ONE(SOURCE), ONE(KIND)}},
+    [METRIC_RECORD_CHECKPOINTS] = {.labels = {"source", "status"},
+				   .kind = PS_RECORD_CHECKPOINTS,
+				   .parts = {ONE(SOURCE), ONE(KIND)}},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = own_build},
     [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = own_targets},
@@ -174,6 +181,28 @@ const struct metric_row metric_table[] = {
 	    .at = offsetof(struct ps_table, lag_at_ns),
 	    .value = offsetof(struct ps_table, lag_ns),
 	    UPDATES(ps_table, lag_buckets),
+	},
+    [PS_METRIC_CDC_ERRORS] =
+	{
+	    TARGET(CDC_ERRORS),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help =
+		"Errors: writes to the buffer that failed, each attempt for itself (buffer), and "
+		"errors of the source on which the pipeline gave up (source).",
+	    .record = METRIC_RECORD_ERRORS,
+	    .nlabels = 2,
+	    .value = offsetof(struct ps_errors, errors),
+	},
+    [PS_METRIC_CDC_RETRIES] =
+	{
+	    TARGET(CDC_RETRIES),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Times a change event was to be tried again after an error.",
+	    .record = METRIC_RECORD_SOURCES,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_source, retries),
 	},
     [PS_METRIC_CDC_STATE] =
 	{
@@ -236,6 +265,51 @@ const struct metric_row metric_table[] = {
 	    .at = offsetof(struct ps_table, lag_at_ns),
 	    .value = offsetof(struct ps_table, newest_ns),
 	    UPDATES(ps_table, lag_buckets),
+	},
+    [PS_METRIC_CDC_CHECKPOINTS] =
+	{
+	    TARGET(CDC_CHECKPOINTS),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Checkpoints that were saved, or could not be.",
+	    .record = METRIC_RECORD_CHECKPOINTS,
+	    .nlabels = 2,
+	    .value = offsetof(struct ps_checkpoint, saves),
+	},
+    [PS_METRIC_CDC_CHECKPOINT_DURATION] =
+	{
+	    TARGET(CDC_CHECKPOINT_DURATION),
+	    .type = METRIC_HISTOGRAM,
+	    .unit = "seconds",
+	    .help = "Time of saving a checkpoint, whether it succeeded or not.",
+	    .format = METRIC_NS,
+	    .record = METRIC_RECORD_CHECKPOINTS,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_checkpoint, duration_buckets),
+	    .sum = offsetof(struct ps_checkpoint, duration_sum_ns),
+	    .bounds = &step_duration_bounds,
+	},
+    [PS_METRIC_CDC_PAUSED] =
+	{
+	    TARGET(CDC_PAUSED),
+	    .type = METRIC_COUNTER,
+	    .unit = "seconds",
+	    .help = "Time that the pipeline has been paused by back-pressure, the pause that lasts "
+		    "included.",
+	    .format = METRIC_NS,
+	    .record = METRIC_RECORD_SOURCES,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_source, paused_ns),
+	},
+    [PS_METRIC_CDC_PAUSES] =
+	{
+	    TARGET(CDC_PAUSES),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Times that back-pressure paused the pipeline.",
+	    .record = METRIC_RECORD_SOURCES,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_source, pauses),
 	},
     {
 	SELF("build_info"),

@@ -8,9 +8,13 @@
 #define INTERNAL          CATALOG_MODULE "/internal/"
 #define PIPELINE          INTERNAL "cdc/pipeline"
 
+#define CHECKPOINT        INTERNAL "cdc/checkpoint"
+
 #define RUN               PIPELINE ".(*Pipeline).Run"
 #define PROCESS_EVENT     PIPELINE ".(*Pipeline).processEvent"
 #define SAVE_CHECKPOINT   PIPELINE ".(*Pipeline).saveCheckpoint"
+#define SAVE              CHECKPOINT ".(*PostgresManager).Save"
+#define TRANSITION        PIPELINE ".(*StateMachine).Transition"
 #define CALCULATE_BACKOFF PIPELINE ".(*Retryer).calculateBackoff"
 #define CHECK             PIPELINE ".(*BackpressureController).check"
 #define LISTENER          PIPELINE ".New.func1"
@@ -35,6 +39,36 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
 	    .place = CATALOG_ENTRY,
 	    .callee = NO_CALLEE,
 	    .comment = "the pipeline changed its state",
+	},
+    [PS_SITE_CDC_FAILED] =
+	{
+	    .hosts = {TRANSITION},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "to failed: Run gives up on an error of its source",
+	},
+    [PS_SITE_CDC_UNBUFFERED] =
+	{
+	    .hosts = {PROCESS_EVENT},
+	    .place = CATALOG_CALL,
+	    .callee = {.pattern = "fmt.Errorf", .itab_slot = -1},
+	    .callee_or = "fmt.errorf",
+	    .comment = "the buffer did not take the event",
+	},
+    [PS_SITE_CDC_SAVED] =
+	{
+	    .hosts = {SAVE_CHECKPOINT},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1},
+	    .callee_iface = CHECKPOINT ".Manager.Save",
+	    .comment = "a checkpoint is saved, or not",
+	},
+    [PS_SITE_CDC_SAVE] =
+	{
+	    .hosts = {SAVE},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "a checkpoint is going to be saved",
 	},
     [PS_SITE_CDC_CHECKPOINT] =
 	{
@@ -95,6 +129,7 @@ enum field {
 	STATE_MACHINE_STATE,
 	STATE_MACHINE_LISTENERS,
 	CONTROLLER_STATE_MACHINE,
+	RETRYER_SOURCE_NAME,
 	FIELD_MAX
 };
 
@@ -121,15 +156,23 @@ const struct catalog_field catalog_fields[] = {
     [CONTROLLER_STATE_MACHINE] = {PIPELINE, "BackpressureController", "stateMachine",
 				  GOKIND_POINTER, TO(controller_state_machine),
 				  .type_name = "*pipeline.StateMachine"},
+    [RETRYER_SOURCE_NAME] = {PIPELINE, "Retryer", "sourceName", GOKIND_STRING,
+			     TO(retryer_source_name)},
 };
 const unsigned int catalog_nfields = ARRAY_LEN(catalog_fields);
 _Static_assert(ARRAY_LEN(catalog_fields) == FIELD_MAX, "a field lacks its row");
 _Static_assert(FIELD_MAX <= FACTS_MAX_FIELDS && FIELD_MAX <= 64, "facts or masks are too small");
 
-#define RECEIVER(function, of)                                                          \
-	{                                                                               \
-		.host = (function), .argument = 0, .reg = 0, .layout_offset = SIZE_MAX, \
-		.site = PS_SITE_##of                                                    \
+#define ARGUMENT(function, number, in_reg, of)                             \
+	{                                                                  \
+		.host = (function), .argument = (number), .reg = (in_reg), \
+		.layout_offset = SIZE_MAX, .site = PS_SITE_##of            \
+	}
+#define RECEIVER(function, of) ARGUMENT(function, 0, 0, of)
+/* A receiver that is read behind calls. */
+#define KEPT(function, of, member)                                                           \
+	{                                                                                    \
+		.host = (function), .reg = 0, TO(member), .site = PS_SITE_##of, .kept = true \
 	}
 
 const struct catalog_argument catalog_arguments[] = {
@@ -141,20 +184,17 @@ const struct catalog_argument catalog_arguments[] = {
      .on_stack = true,
      TO(process_event_slot),
      .site = PS_SITE_CDC_EVENT},
+    KEPT(PROCESS_EVENT, CDC_UNBUFFERED, process_event_pipeline),
     RECEIVER(CALCULATE_BACKOFF, CDC_RETRY),
+    /* Retries and errors of a source are those of the Run that they happen in. */
+    KEPT(RUN, CDC_FAILED, run_pipeline),
+    ARGUMENT(TRANSITION, 1, 1, CDC_FAILED),
     RECEIVER(SAVE_CHECKPOINT, CDC_CHECKPOINT),
+    KEPT(SAVE_CHECKPOINT, CDC_SAVED, save_checkpoint_pipeline),
     RECEIVER(CHECK, CDC_CHECK),
     /* from, to */
-    {.host = LISTENER,
-     .argument = 0,
-     .reg = 0,
-     .layout_offset = SIZE_MAX,
-     .site = PS_SITE_CDC_STATE},
-    {.host = LISTENER,
-     .argument = 1,
-     .reg = 1,
-     .layout_offset = SIZE_MAX,
-     .site = PS_SITE_CDC_STATE},
+    ARGUMENT(LISTENER, 0, 0, CDC_STATE),
+    ARGUMENT(LISTENER, 1, 1, CDC_STATE),
 };
 const unsigned int catalog_narguments = ARRAY_LEN(catalog_arguments);
 _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are too small");
@@ -172,6 +212,10 @@ _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are t
  */
 const uint64_t catalog_site_fields[PS_SITE_MAX] = {
     [PS_SITE_CDC_STATE] = SOURCE_FIELDS,
+    [PS_SITE_CDC_FAILED] = SOURCE_FIELDS,
+    [PS_SITE_CDC_UNBUFFERED] = SOURCE_FIELDS,
+    [PS_SITE_CDC_SAVED] = SOURCE_FIELDS,
+    [PS_SITE_CDC_RETRY] = SOURCE_FIELDS,
     [PS_SITE_CDC_CHECKPOINT] =
 	SOURCE_FIELDS | FIELD(PIPELINE_STATE_MACHINE) | FIELD(STATE_MACHINE_STATE),
     [PS_SITE_CDC_CHECK] = SOURCE_FIELDS | FIELD(CONTROLLER_STATE_MACHINE) |
@@ -179,12 +223,16 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
     [PS_SITE_CDC_EVENT] = SOURCE_FIELDS | EVENT_FIELDS,
 };
 
-/* Only to time the first event of a pipeline that ran before we came. */
-const uint64_t catalog_optional_fields = FIELD(PIPELINE_EVENTS);
+/* Only to time the first event of a pipeline that ran before we came, and for retryers outside of
+ * pipelines. */
+const uint64_t catalog_optional_fields = FIELD(PIPELINE_EVENTS) | FIELD(RETRYER_SOURCE_NAME);
 
 const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     /* state machine -> listener -> pipeline: the listener is known by its code address. */
     [PS_SITE_CDC_CHECK] = SITE(CDC_STATE),
+    /* Which pipeline runs here: found by the addresses of Run's code. */
+    [PS_SITE_CDC_FAILED] = SITE(CDC_RUN),
+    [PS_SITE_CDC_RETRY] = SITE(CDC_RUN),
 };
 
 const uint64_t catalog_site_fallback[PS_SITE_MAX] = {0};
@@ -204,6 +252,14 @@ const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
     [PS_METRIC_CDC_EVENT_DURATION] = {.sites = SITE(CDC_RUN) | SITE(CDC_RETRY) |
 					       SITE(CDC_EVENT_END) | SITE(CDC_EVENT),
 				      .fields = SOURCE_FIELDS},
+    [PS_METRIC_CDC_ERRORS] = {.sites = SITE(CDC_UNBUFFERED) | SITE(CDC_FAILED),
+			      .fields = SOURCE_FIELDS},
+    [PS_METRIC_CDC_RETRIES] = {.sites = SITE(CDC_RETRY), .fields = SOURCE_FIELDS},
+    [PS_METRIC_CDC_CHECKPOINTS] = {.sites = SITE(CDC_SAVED), .fields = SOURCE_FIELDS},
+    [PS_METRIC_CDC_CHECKPOINT_DURATION] = {.sites = SITE(CDC_SAVED) | SITE(CDC_SAVE),
+					   .fields = SOURCE_FIELDS},
+    [PS_METRIC_CDC_PAUSED] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
+    [PS_METRIC_CDC_PAUSES] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
     /* Checkpoint, check and event only help a late observer: without them the state comes later. */
     [PS_METRIC_CDC_STATE] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
 };

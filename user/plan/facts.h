@@ -13,9 +13,9 @@
 #include "plan/catalog.h"
 #include "plan/reason.h"
 
-#define FACTS_VERSION       1
+#define FACTS_VERSION       2
 #define FACTS_MAX_FIELDS    32
-#define FACTS_MAX_ARGUMENTS 16
+#define FACTS_MAX_ARGUMENTS 48
 
 struct facts_site {
 	uint8_t reason; /* enum plan_reason; NONE = found */

@@ -58,11 +58,23 @@ static void set_offset(struct ps_layout *layout, size_t layout_offset, int32_t v
 	memcpy((char *)layout + layout_offset, &value, sizeof(value));
 }
 
+/* A function by a site that is its entry and one in its body. */
+static struct ps_host host_of(const struct facts *facts, enum ps_site_id entry,
+			      enum ps_site_id body)
+{
+	return (struct ps_host){
+	    .start = facts->sites[entry].entry,
+	    .end = facts->sites[entry].end,
+	    .spdelta = facts->sites[body].spdelta,
+	};
+}
+
 static void fill_layout(const struct facts *facts, struct ps_layout *layout)
 {
 	layout->rodata_start = facts->rodata_start;
 	layout->rodata_end = facts->rodata_end;
 	layout->listener_va = facts->listener_va;
+	layout->run = host_of(facts, PS_SITE_CDC_RUN, PS_SITE_CDC_EVENT_END);
 	for (unsigned int i = 0; i < catalog_nfields; i++)
 		set_offset(layout, catalog_fields[i].layout_offset, facts->fields[i].offset);
 	for (unsigned int i = 0; i < catalog_narguments; i++)

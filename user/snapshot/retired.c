@@ -17,6 +17,7 @@
 static const uint64_t gauges[PS_RECORD_MAX] = {
     [PS_RECORD_TABLES] =
 	WORD(ps_table, lag_ns) | WORD(ps_table, lag_at_ns) | WORD(ps_table, newest_ns),
+    [PS_RECORD_SOURCES] = WORD(ps_source, paused_since_ns),
     [PS_RECORD_STATES] = ALL_WORDS,
 };
 

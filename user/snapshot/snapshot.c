@@ -6,6 +6,7 @@
 
 #include "snapshot/map.h"
 #include "snapshot/unpack.h"
+#include "util/monotonic.h"
 
 enum { SHORT, LONG, LENGTHS };
 
@@ -25,6 +26,7 @@ static const uint32_t key_sizes[LENGTHS] = {PS_KEY_SHORT_SIZE, PS_KEY_LONG_SIZE}
 struct taking {
 	const struct snapshot_source *source;
 	struct snapshot *snapshot;
+	uint64_t begun_ns; /* CLOCK_MONOTONIC */
 	struct map_copy copies[PS_RECORD_MAX][LENGTHS];
 };
 
@@ -150,9 +152,40 @@ static int take_usages(struct taking *taking)
 	return 0;
 }
 
-static int make_row(struct taking *taking, const struct map_copy *copy, size_t i,
+/*
+ * Time that runs: what of it has passed is added, up to the end of the process or the moment before
+ * any record was read, so that no snapshot says more than a later one.
+ */
+static void settle(const struct taking *taking, enum ps_record kind, uint8_t *value,
+		   const struct snapshot_process *process)
+{
+	static const struct {
+		enum ps_record kind;
+		size_t sum_ns, since_ns;
+	} rows[] = {
+	    {PS_RECORD_SOURCES, offsetof(struct ps_source, paused_ns),
+	     offsetof(struct ps_source, paused_since_ns)},
+	};
+	uint64_t sum_ns, since_ns, until_ns = taking->begun_ns;
+
+	if (process && process->info.ended_ns && process->info.ended_ns < until_ns)
+		until_ns = process->info.ended_ns;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].kind != kind)
+			continue;
+		memcpy(&sum_ns, value + rows[i].sum_ns, sizeof(sum_ns));
+		memcpy(&since_ns, value + rows[i].since_ns, sizeof(since_ns));
+		if (since_ns && since_ns < until_ns)
+			sum_ns += until_ns - since_ns;
+		memcpy(value + rows[i].sum_ns, &sum_ns, sizeof(sum_ns));
+	}
+}
+
+static int make_row(struct taking *taking, enum ps_record kind, size_t length, size_t i,
 		    struct snapshot_row *ret_row)
 {
+	const struct map_copy *copy = &taking->copies[kind][length];
+	uint8_t *value = copy->values + i * copy->value_size;
 	const struct view key = {copy->keys + i * copy->key_size, copy->key_size};
 	const struct snapshot_process *process;
 	int r = unpack_process(key, &ret_row->process);
@@ -161,7 +194,8 @@ static int make_row(struct taking *taking, const struct map_copy *copy, size_t i
 		return r;
 	process = snapshot_find_process(taking->snapshot, &ret_row->process);
 	ret_row->key = key;
-	ret_row->value = copy->values + i * copy->value_size;
+	settle(taking, kind, value, process);
+	ret_row->value = value;
 	return unpack_labels(key, process ? process->info.image : 0, taking->source,
 			     &taking->snapshot->arena, ret_row->labels);
 }
@@ -176,7 +210,7 @@ static int make_rows(struct taking *taking, enum ps_record kind)
 		return -ENOMEM;
 	for (int length = 0; length < LENGTHS; length++) {
 		for (size_t i = 0; i < copies[length].n; i++) {
-			int r = make_row(taking, &copies[length], i, &rows->rows[rows->n]);
+			int r = make_row(taking, kind, (size_t)length, i, &rows->rows[rows->n]);
 
 			if (r < 0)
 				return r;
@@ -211,7 +245,7 @@ static int take_all(struct taking *taking)
 int snapshot_take(const struct snapshot_source *source, struct snapshot **ret_snapshot)
 {
 	_cleanup_(snapshot_free_p) struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-	struct taking taking = {.source = source, .snapshot = snapshot};
+	struct taking taking = {.source = source, .snapshot = snapshot, .begun_ns = monotonic_ns()};
 	int r;
 
 	if (!snapshot)

@@ -14,9 +14,14 @@
 
 #include "cdc.bpf.h"
 
-#define BIAS     0x10000ULL
-#define SECOND   1000000000ULL
-#define NOW_UNIX (1795000000ULL * SECOND)
+#define BIAS      0x10000ULL
+#define SECOND    1000000000ULL
+#define NOW_UNIX  (1795000000ULL * SECOND)
+/* Run's code, va in the file. */
+#define RUN_START 0x7000
+#define RUN_END   0x7800
+/* Of a spilled receiver, in the argument area. */
+#define SPILLED   (offsetof(struct fake_stack, pipeline) - offsetof(struct fake_stack, event))
 
 /* The programs see a constant; here each test may change it. */
 static struct ps_layout plan;
@@ -57,10 +62,22 @@ struct fake_controller {
 	__u64 config;
 	struct fake_machine *machine;
 };
-/* The stack at the probed instruction: return address, then the argument area. */
+struct fake_retryer {
+	__u64 policy;
+	struct text name;
+};
+/* The stack at the probed instruction: return address, then the argument area. In the middle of a
+ * function, the caller's frame pointer lies below. */
 struct fake_stack {
+	__u64 frame_pointer;
 	__u64 return_address;
 	struct fake_event event;
+	struct fake_pipeline *pipeline; /* spilled */
+};
+/* Where a frame pointer points, and the first argument above it. */
+struct fake_frame {
+	__u64 frame_pointer, return_address;
+	void *argument;
 };
 
 static struct fake_reader reader;
@@ -69,6 +86,8 @@ static struct fake_pipeline pipeline;
 static struct fake_closure closure;
 static struct fake_controller controller;
 static struct fake_stack stack;
+static struct fake_retryer retryer;
+static struct fake_frame execute_frame, run_frame;
 static struct kernfs_node root_node, pod_node, container_node;
 static struct cgroup unified, memory, pids;
 static int hierarchies[3]; /* v2, and v1 of memory and pids */
@@ -111,10 +130,16 @@ static inline int setup(void **state)
 	    .state_machine_state = offsetof(struct fake_machine, state),
 	    .state_machine_listeners = offsetof(struct fake_machine, listeners),
 	    .controller_state_machine = offsetof(struct fake_controller, machine),
+	    .retryer_source_name = offsetof(struct fake_retryer, name),
+	    .process_event_pipeline = SPILLED,
+	    .save_checkpoint_pipeline = SPILLED,
 	    .listener_va = 0x4242,
+	    .run = {.start = RUN_START, .end = RUN_END},
 	};
 	for (int i = 0; i < PS_SITE_MAX; i++)
 		plan.sites[i].va = 0x1000;
+	plan.sites[PS_SITE_CDC_UNBUFFERED].spdelta = 64;
+	plan.sites[PS_SITE_CDC_SAVED].spdelta = 64;
 	root_node = (struct kernfs_node){.name = ""};
 	pod_node = (struct kernfs_node){.parent = &root_node, .name = "pod7"};
 	container_node = (struct kernfs_node){.parent = &pod_node, .name = "0123abcd"};
@@ -139,6 +164,11 @@ static inline int setup(void **state)
 	machine = (struct fake_machine){.state = 1, .listeners = listeners, .nlisteners = 1};
 	pipeline = (struct fake_pipeline){.source = &reader, .machine = &machine, .events = 7};
 	controller = (struct fake_controller){.machine = &machine};
+	retryer = (struct fake_retryer){.name = TEXT("postgres-retryer")};
+	/* Run -> Execute -> the probed function. */
+	run_frame = (struct fake_frame){.argument = &pipeline};
+	execute_frame = (struct fake_frame){(__u64)(uintptr_t)&run_frame, RUN_START + 5 + BIAS, 0};
+	stack = (struct fake_stack){.return_address = 0x6000 + BIAS, .pipeline = &pipeline};
 	stack.event = (struct fake_event){
 	    .timestamp = {.ext = (__s64)(NOW_UNIX / SECOND) - 2 + GO_SECONDS_1_TO_1970},
 	    .schema = TEXT("public"),
@@ -156,7 +186,8 @@ static inline struct pt_regs regs(const void *arg0, __u64 arg1)
 	    .dx = (unsigned long)&closure,
 	    .r14 = (unsigned long)&goroutine,
 	    .ip = 0x1000 + BIAS,
-	    .sp = (unsigned long)&stack,
+	    .sp = (unsigned long)&stack.return_address,
+	    .bp = (unsigned long)&execute_frame,
 	};
 }
 
@@ -164,6 +195,17 @@ static inline void hit(void (*body)(const struct pt_regs *ctx), const void *arg0
 {
 	struct pt_regs ctx = regs(arg0, arg1);
 
+	body(&ctx);
+}
+
+/* In the middle of the function: its frame lies below the return address. */
+static inline void hit_inside(enum ps_site_id site, void (*body)(const struct pt_regs *ctx),
+			      const void *result)
+{
+	struct pt_regs ctx = regs(result, 0);
+
+	ctx.sp -= (unsigned long)plan.sites[site].spdelta;
+	ctx.bp = 0;
 	body(&ctx);
 }
 
@@ -205,6 +247,10 @@ static inline struct ps_source *source(void)
 {
 	return host_map_value(&sources, 0);
 }
+
+/* The first label of a record, which is its source. */
+#define assert_source(map, i, name) \
+	assert_string_equal(label(host_map_key(&(map), (i)), PS_LABEL_SOURCE), (name))
 
 /* Text of a label in a key; the labels lie one after the other. */
 static inline const char *label(const struct ps_key *key, int which)

@@ -19,6 +19,7 @@ static size_t nmaps;
 
 struct task_struct host_task;
 __u64 host_mono_ns, host_tai_ns, host_fault_start, host_fault_end;
+unsigned int host_events;
 
 static struct host_map *find(void *map)
 {
@@ -55,17 +56,29 @@ void host_register(void *map, const char *name, size_t key_size, size_t value_si
 		add(m, &i, NULL);
 }
 
+static void clear(struct host_map *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		free(m->keys[i]);
+		free(m->values[i]);
+	}
+	free(m->keys);
+	free(m->values);
+	m->keys = m->values = NULL;
+	m->n = 0;
+}
+
+void host_map_clear(void *map)
+{
+	clear(find(map));
+}
+
 void host_reset(void)
 {
-	for (size_t i = 0; i < nmaps; i++) {
-		for (size_t k = 0; k < maps[i].n; k++) {
-			free(maps[i].keys[k]);
-			free(maps[i].values[k]);
-		}
-		free(maps[i].keys);
-		free(maps[i].values);
-	}
+	for (size_t i = 0; i < nmaps; i++)
+		clear(&maps[i]);
 	nmaps = 0;
+	host_events = 0;
 	host_mono_ns = host_tai_ns = host_fault_start = host_fault_end = 0;
 }
 
@@ -160,4 +173,14 @@ struct task_struct *bpf_get_current_task_btf(void)
 __u64 bpf_get_current_task(void)
 {
 	return (__u64)(uintptr_t)&host_task;
+}
+
+long bpf_ringbuf_output(void *ring, void *data, __u64 size, __u64 flags)
+{
+	(void)ring;
+	(void)data;
+	(void)size;
+	(void)flags;
+	host_events++;
+	return 0;
 }

@@ -14,9 +14,10 @@
 #include <string.h>
 
 #define SEC(name)
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
+/* Here the bodies are called by address, and often: inlined everywhere they would only be slow to
+ * compile. */
+#undef __always_inline
+#define __always_inline   inline
 #define __uint(name, val) int(*name)[val]
 #define barrier_var(var)  ((void)(var))
 
@@ -45,7 +46,7 @@ struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime, self_exec_id;
-	struct {
+	struct host_signal {
 		struct {
 			int counter;
 		} live;
@@ -53,7 +54,7 @@ struct task_struct {
 };
 
 struct pt_regs {
-	unsigned long bx, ax, dx, r14, ip, sp;
+	unsigned long bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, r14, ip, sp;
 };
 #define __TARGET_ARCH_x86
 
@@ -84,6 +85,7 @@ __u64 bpf_ktime_get_tai_ns(void);
 __u64 bpf_ktime_get_boot_ns(void);
 struct task_struct *bpf_get_current_task_btf(void);
 __u64 bpf_get_current_task(void);
+long bpf_ringbuf_output(void *ring, void *data, __u64 size, __u64 flags);
 
 /* ---- for the tests ---- */
 
@@ -91,6 +93,9 @@ __u64 bpf_get_current_task(void);
 extern __u64 host_mono_ns, host_tai_ns;
 /* Reads that touch [start, end) fail, as they do on a page that is not resident. */
 extern __u64 host_fault_start, host_fault_end;
+
+/* What was sent to ring buffers since host_reset. */
+extern unsigned int host_events;
 
 /* Makes a map known; its sizes come from its definition. */
 #define host_add_map(m)                                              \
@@ -106,6 +111,8 @@ void host_reset(void);
 size_t host_map_len(void *map);
 /* Makes a map refuse new entries from now on, as a full one does. */
 void host_map_fill(void *map);
+/* Takes all entries out. */
+void host_map_clear(void *map);
 /* Key and value of entry i in order of insertion. */
 void *host_map_key(void *map, size_t i);
 void *host_map_value(void *map, size_t i);

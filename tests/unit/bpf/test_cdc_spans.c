@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Durations across retries, panics and goroutines; the state, also for an observer that came late.
- */
+/* Durations across retries, panics and goroutines. */
 #include "cdc_target.h"
 
 static void test_duration_spans_retries(void **state)
@@ -124,66 +123,6 @@ static void test_run_forgets_the_source(void **state)
 	assert_string_equal(label(host_map_key(&tables, 1), PS_LABEL_SOURCE), "postgres-other");
 }
 
-static struct ps_state *pipeline_state(void)
-{
-	return host_map_value(&states, 0);
-}
-
-static void test_listener_sets_the_state(void **state)
-{
-	(void)state;
-	hit(cdc_state_body, (void *)1, 0xffffff02); /* upper bits of a register are undefined */
-	assert_int_equal(pipeline_state()->state, 2);
-	hit(cdc_state_body, (void *)2, 1);
-	assert_int_equal(pipeline_state()->state, 1);
-	assert_int_equal(host_map_len(&states), 1);
-	assert_string_equal(label(host_map_key(&states, 0), PS_LABEL_SOURCE), "postgres-shop");
-}
-
-static void test_event_tells_the_state_to_a_late_observer(void **state)
-{
-	(void)state;
-	machine.state = 1;
-	event();
-	assert_int_equal(pipeline_state()->state, 1);
-}
-
-static void test_checkpoint_tells_the_state_to_a_late_observer(void **state)
-{
-	(void)state;
-	machine.state = 3;
-	hit(cdc_checkpoint_body, &pipeline, 0);
-	assert_int_equal(pipeline_state()->state, 3);
-}
-
-static void test_check_tells_the_state_of_a_paused_pipeline(void **state)
-{
-	(void)state;
-	machine.state = 2;
-	hit(cdc_check_body, &controller, 0);
-	assert_int_equal(pipeline_state()->state, 2);
-	assert_string_equal(label(host_map_key(&states, 0), PS_LABEL_SOURCE), "postgres-shop");
-}
-
-static void test_check_does_not_trust_a_foreign_listener(void **state)
-{
-	(void)state;
-	closure.code++;
-	hit(cdc_check_body, &controller, 0);
-	assert_int_equal(host_map_len(&states), 0);
-}
-
-static void test_what_the_listener_said_is_not_overwritten(void **state)
-{
-	(void)state;
-	hit(cdc_state_body, (void *)1, 2);
-	machine.state = 1; /* read a moment too early */
-	hit(cdc_check_body, &controller, 0);
-	event();
-	assert_int_equal(pipeline_state()->state, 2);
-	assert_int_equal(dropped_in_all(), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,12 +135,6 @@ int main(void)
 	    TEST(without_all_sites_there_are_no_durations),
 	    TEST(goroutines_do_not_share_events),
 	    TEST(run_forgets_the_source),
-	    TEST(listener_sets_the_state),
-	    TEST(event_tells_the_state_to_a_late_observer),
-	    TEST(checkpoint_tells_the_state_to_a_late_observer),
-	    TEST(check_tells_the_state_of_a_paused_pipeline),
-	    TEST(check_does_not_trust_a_foreign_listener),
-	    TEST(what_the_listener_said_is_not_overwritten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

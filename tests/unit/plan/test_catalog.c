@@ -33,7 +33,7 @@ static void test_layout_numbers_are_written_once(void **state)
 {
 	uint8_t written[sizeof(struct ps_layout)] = {0};
 	const size_t first = offsetof(struct ps_layout, event_timestamp);
-	const size_t end = offsetof(struct ps_layout, process_event_slot) + sizeof(int32_t);
+	const size_t end = offsetof(struct ps_layout, listener_va);
 
 	(void)state;
 	for (unsigned int i = 0; i < catalog_nfields; i++)
@@ -60,6 +60,16 @@ static void test_fields(void **state)
 	}
 }
 
+/* Whether the function is the host of a site that this one's program has to know. */
+static bool is_above(enum ps_site_id site, const char *function)
+{
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		if (catalog_site_hosts[site] & (1ULL << i) &&
+		    strcmp(catalog_sites[i].hosts[0], function) == 0)
+			return true;
+	return false;
+}
+
 static void test_arguments(void **state)
 {
 	(void)state;
@@ -67,8 +77,9 @@ static void test_arguments(void **state)
 		const struct catalog_argument *row = &catalog_arguments[i];
 
 		assert_true(row->site < PS_SITE_MAX);
-		/* The verdict is about the function that the site lies in. */
-		assert_string_equal(row->host, catalog_sites[row->site].hosts[0]);
+		/* The verdict is about the function that the site lies in, or one above it. */
+		assert_true(strcmp(row->host, catalog_sites[row->site].hosts[0]) == 0 ||
+			    (row->kept && is_above((enum ps_site_id)row->site, row->host)));
 	}
 }
 

@@ -310,6 +310,7 @@ static const struct {
      {{PIPELINE ".Pipeline", "stats"}, {PIPELINE ".Stats", "EventsProcessed"}}},
     {"listeners", {{PIPELINE ".StateMachine", "listeners"}}},
     {"stateMachine", {{PIPELINE ".BackpressureController", "stateMachine"}}},
+    {"sourceName", {{PIPELINE ".Retryer", "sourceName"}}},
 };
 
 struct expected {

@@ -12,6 +12,7 @@
 #include "snapshot/maps.h"
 #include "snapshot/snapshot.h"
 #include "support/alloc.h"
+#include "util/monotonic.h"
 
 #define NPROCESSES 300
 
@@ -248,12 +249,62 @@ static void test_no_memory(void **state)
 	}
 }
 
+/* A pause that lasts: since when, and the end of its process (0 = alive). */
+static void put_pause(struct world *world, uint32_t pid, uint64_t since_ns, uint64_t ended_ns)
+{
+	const struct ps_process process = {.tgid = pid};
+	const struct ps_process_info info = {.image = 1, .ended_ns = ended_ns};
+	const struct ps_key key = {.process = process, .kind = {PS_LABEL_INLINE}, .len = {1}};
+	const struct ps_source source = {.paused_ns = 5, .paused_since_ns = since_ns};
+
+	maps_put(world->source.processes_fd, &process, &info);
+	maps_put(world->source.map_fd[PS_RECORD_SOURCES], &key, &source);
+}
+
+static uint64_t paused_ns(const struct snapshot *snapshot, uint32_t pid)
+{
+	const struct snapshot_rows *rows = &snapshot->rows[PS_RECORD_SOURCES];
+
+	for (size_t i = 0; i < rows->n; i++)
+		if (rows->rows[i].process.tgid == pid)
+			return ((const struct ps_source *)rows->rows[i].value)->paused_ns;
+	fail_msg("no process %u", pid);
+	return 0;
+}
+
+/* It counts up to this moment, or to the end of its process. */
+static void test_running_time(void **state)
+{
+	_cleanup_world_ struct world world = empty_world;
+	_cleanup_(snapshot_free_p) struct snapshot *first = NULL, *second = NULL;
+	uint64_t now_ns = monotonic_ns(), after_ns;
+
+	(void)state;
+	if (!world_init(&world))
+		skip();
+	put_pause(&world, 1, 0, 0);
+	put_pause(&world, 2, now_ns - 1000, 0);
+	put_pause(&world, 3, now_ns - 1000, now_ns - 300);
+	put_pause(&world, 4, now_ns + 3600000000000ULL, 0); /* written while we read */
+	put_pause(&world, 5, now_ns - 1000, now_ns + 3600000000000ULL);
+	assert_int_equal(snapshot_take(&world.source, &first), 0);
+	after_ns = monotonic_ns();
+	assert_int_equal(paused_ns(first, 1), 5);
+	assert_in_range(paused_ns(first, 2), 1005, 1005 + after_ns - now_ns);
+	assert_int_equal(paused_ns(first, 3), 705);
+	assert_int_equal(paused_ns(first, 4), 5);
+	assert_in_range(paused_ns(first, 5), 1005, 1005 + after_ns - now_ns);
+	assert_int_equal(snapshot_take(&world.source, &second), 0);
+	assert_true(paused_ns(second, 2) > paused_ns(first, 2));
+	assert_int_equal(paused_ns(second, 3), 705);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_take),        cmocka_unit_test(test_process_unknown),
-	    cmocka_unit_test(test_other_sizes), cmocka_unit_test(test_no_maps),
-	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_running_time),    cmocka_unit_test(test_take),
+	    cmocka_unit_test(test_process_unknown), cmocka_unit_test(test_other_sizes),
+	    cmocka_unit_test(test_no_maps),         cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
