@@ -20,3 +20,15 @@ SEC("raw_tp/sched_process_exit") int process_exit(void *ctx)
 	process_exit_body();
 	return 0;
 }
+
+SEC("raw_tp/sched_process_exec") int note_exec(void *ctx)
+{
+	process_note_exec_body();
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit") int note_exit(void *ctx)
+{
+	process_note_exit_body();
+	return 0;
+}

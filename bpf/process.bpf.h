@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Tells user space about every exec, and about the end of every process that was counted. */
+/*
+ * Notes when processes that were counted end, which outlives the observer; and tells it about every
+ * exec and about those ends, as long as it is there.
+ */
 #ifndef PROCESS_BPF_H
 #define PROCESS_BPF_H
 
@@ -27,19 +30,38 @@ static __always_inline bool process_note_end(const struct ps_process *process)
 
 	if (!info)
 		return false;
-	info->ended_ns = bpf_ktime_get_ns();
+	/* Two observers may note it, one after the other: the first one is right. */
+	if (!info->ended_ns)
+		info->ended_ns = bpf_ktime_get_ns();
 	return true;
 }
 
 /* The program that was there before has ended: it had the exec id in front of this one. */
-static __always_inline void process_exec_body(void)
+static __always_inline void process_note_exec_body(void)
 {
-	struct ps_process process, before;
+	struct ps_process before;
 
-	task_process(&process);
-	before = process;
+	task_process(&before);
 	before.exec_id--;
 	process_note_end(&before);
+}
+
+static __always_inline void process_note_exit_body(void)
+{
+	struct ps_process process;
+
+	if (!task_is_last())
+		return;
+	task_process(&process);
+	process_note_end(&process);
+}
+
+static __always_inline void process_exec_body(void)
+{
+	struct ps_process process;
+
+	process_note_exec_body();
+	task_process(&process);
 	process_report(&process, PS_PROCESS_EXEC);
 }
 

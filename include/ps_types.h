@@ -62,8 +62,8 @@ struct ps_process {
 struct ps_process_info {
 	__u64 first_hit_ns; /* CLOCK_MONOTONIC */
 	__u32 image;        /* the image object that saw it first; all others ignore the process */
-	__u32 identity;     /* user space's: whose its series are; 0 = not settled yet */
-	__u64 ended_ns;     /* CLOCK_MONOTONIC; 0 = alive, or nobody saw it end */
+	__u32 pad;
+	__u64 ended_ns; /* CLOCK_MONOTONIC; 0 = alive, or nobody saw it end */
 };
 
 /*

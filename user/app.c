@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "host.h"
 #include "metric/admission.h"
 #include "probe/goroutines.h"
 #include "retire.h"
@@ -358,92 +359,16 @@ static int loop(struct app *app)
 
 /* ---- start and end ---- */
 
-/* Number of the initial pid namespace (PROC_PID_INIT_INO): processes have the numbers that BPF sees
- * there. */
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFCU
-
-static int check_namespace(void)
+/* The maps and hooks that all images share. What can't be pinned is made all the same. */
+static int open_shared(struct app *app, const struct kernel_features *features)
 {
-	struct stat st;
+	int r = probe_shared_new(features, app->state, &app->shared);
 
-	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == INITIAL_PID_NAMESPACE)
-		return 0;
-	log_error("not in the host's pid namespace: run the container with hostPID (--pid=host)");
-	return -EOPNOTSUPP;
-}
-
-static int check_kernel(struct kernel_features *ret_features)
-{
-	int r = kernel_features_probe(ret_features);
-
-	if (r == -EPERM || r == -EACCES) {
-		log_error(
-		    "not allowed to load BPF programs: run philoscope as root, or with CAP_BPF, "
-		    "CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH");
+	if (r == 0 || !state_is_kept(app->state))
 		return r;
-	}
-	if (r < 0) {
-		log_error("the kernel refuses BPF programs (%s): philoscope needs Linux 5.10 or "
-			  "later with "
-			  "CONFIG_BPF_SYSCALL",
-			  strerror(-r));
-		return r;
-	}
-	if (!ret_features->btf) {
-		log_error("no /sys/kernel/btf/vmlinux: philoscope needs a kernel built with "
-			  "CONFIG_DEBUG_INFO_BTF");
-		return -EOPNOTSUPP;
-	}
-	if (!ret_features->ringbuf) {
-		log_error("no BPF ring buffers: philoscope needs Linux 5.10 or later");
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
-
-/* Opens the state at dir (NULL: none is kept). 0, or -errno after a line for -EBUSY. */
-static int open_state_at(struct app *app, const char *dir)
-{
-	uint32_t replaced;
-	int r = state_open(dir, &app->state, &replaced);
-
-	if (r == -EBUSY)
-		log_error("another philoscope works with %s: stop it, or give this one its own "
-			  "--state.dir",
-			  dir);
-	if (r == 0 && replaced)
-		log_warn("the state in %s is of another version (schema %u, this is %u) and was "
-			 "replaced: counters start anew, ignoring",
-			 dir, replaced, PS_SCHEMA_VERSION);
-	return r;
-}
-
-/*
- * Where the state goes. Without a place for it everything works but for what outlives philoscope;
- * that is said. 0, or -errno after a line.
- */
-static int open_state(struct app *app)
-{
-	const char *dir = app->options->state_dir, *why = NULL;
-	int r = state_dir_prepare(dir, &why);
-
-	if (r == -EINVAL) {
-		log_error("--state.dir=%s %s", dir, why);
-		return r;
-	}
-	if (r == 0 && dir) {
-		r = open_state_at(app, dir);
-		if (r == 0 || r == -EBUSY)
-			return r;
-		why = strerror(-r);
-	}
-	if (dir)
-		log_warn("cannot keep state in %s: %s; counting stops with philoscope, ignoring",
-			 dir, why);
-	r = open_state_at(app, NULL);
-	if (r < 0)
-		log_error("cannot make BPF maps: %s", strerror(-r));
-	return r;
+	state_close(TAKE_PTR(app->state));
+	r = state_dir_open_none(app->options->state_dir, strerror(-r), &app->state);
+	return r < 0 ? r : probe_shared_new(features, app->state, &app->shared);
 }
 
 static int start_server(struct app *app)
@@ -467,17 +392,14 @@ static int start(struct app *app)
 	struct kernel_features features;
 	int r;
 
-	r = check_namespace();
+	r = host_check(&features);
 	if (r == 0)
-		r = check_kernel(&features);
-	if (r < 0)
-		return r;
-	r = open_state(app);
+		r = state_dir_open(app->options->state_dir, &app->state);
 	if (r < 0)
 		return r;
 	r = open_fds(app);
 	if (r == 0)
-		r = probe_shared_new(&features, app->state, &app->shared);
+		r = open_shared(app, &features);
 	if (r == 0)
 		r = probe_shared_listen(app->shared, on_process_event, app);
 	if (r == 0)

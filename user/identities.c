@@ -20,7 +20,7 @@ struct row {
 };
 
 struct identities {
-	int processes_fd, cgroups_fd, map_fd;
+	int cgroups_fd, owners_fd, map_fd;
 	bool with_pid;
 	struct row **rows; /* owned, and what they point to: callers keep the addresses */
 	size_t n;
@@ -106,8 +106,8 @@ int identities_new(const struct probe_shared *shared, bool with_pid,
 
 	if (!identities)
 		return -ENOMEM;
-	identities->processes_fd = probe_shared_map_fd(shared, "processes");
 	identities->cgroups_fd = probe_shared_map_fd(shared, "process_cgroups");
+	identities->owners_fd = state_map_fd(probe_shared_state(shared), STATE_OWNERS);
 	identities->map_fd = state_map_fd(probe_shared_state(shared), STATE_IDENTITIES);
 	identities->with_pid = with_pid;
 	r = load(identities);
@@ -193,26 +193,28 @@ static int resolve(const struct identities *identities, const struct snapshot_pr
 	return complete || !young ? 0 : -EAGAIN;
 }
 
-/* Programs only insert these entries, user space alone changes them. */
 static int settle(struct identities *identities, const struct snapshot_process *process,
-		  struct ps_process_info *info, const char *service)
+		  const char *service, uint32_t *ret_number)
 {
 	struct state_identity identity = {.pid = identities->with_pid ? process->process.tgid : 0};
+	uint32_t number;
 	int r = resolve(identities, process, &identity.texts);
 
 	if (r < 0)
 		return r;
 	snprintf(identity.texts.service, sizeof(identity.texts.service), "%s", service);
-	r = find_or_add(identities, &identity, &info->identity);
-	return r < 0 ? r
-		     : bpf_map_update_elem(identities->processes_fd, &process->process, info,
-					   BPF_EXIST);
+	r = find_or_add(identities, &identity, &number);
+	if (r == 0)
+		r = bpf_map_update_elem(identities->owners_fd, &process->process, &number, BPF_ANY);
+	if (r == 0)
+		*ret_number = number;
+	return r;
 }
 
 /* What was settled holds, unless this observer is to tell processes apart in another way. */
-static bool is_settled(const struct identities *identities, const struct ps_process_info *info)
+static bool is_settled(const struct identities *identities, uint32_t number)
 {
-	const struct row *row = find_row(identities, info->identity);
+	const struct row *row = find_row(identities, number);
 
 	return row && !row->identity.expired && (row->identity.pid != 0) == identities->with_pid;
 }
@@ -220,14 +222,18 @@ static bool is_settled(const struct identities *identities, const struct ps_proc
 int identities_of(struct identities *identities, const struct snapshot_process *process,
 		  const char *service, uint32_t *ret_number)
 {
-	struct ps_process_info info;
-	int r = bpf_map_lookup_elem(identities->processes_fd, &process->process, &info);
+	uint32_t number;
 
-	if (r == 0 && !is_settled(identities, &info))
-		r = settle(identities, process, &info, service);
-	if (r == 0)
-		*ret_number = info.identity;
-	return r;
+	if (bpf_map_lookup_elem(identities->owners_fd, &process->process, &number) < 0 ||
+	    !is_settled(identities, number))
+		return settle(identities, process, service, ret_number);
+	*ret_number = number;
+	return 0;
+}
+
+void identities_forget_process(struct identities *identities, const struct ps_process *process)
+{
+	bpf_map_delete_elem(identities->owners_fd, process);
 }
 
 /* ---- the end of an identity ---- */

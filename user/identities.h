@@ -26,6 +26,8 @@ void identities_free(struct identities *identities);
  */
 int identities_of(struct identities *identities, const struct snapshot_process *process,
 		  const char *service, uint32_t *ret_number);
+/* The process's records are gone: its number is not needed any more. */
+void identities_forget_process(struct identities *identities, const struct ps_process *process);
 /* An identity by its number; NULL = none. Valid until identities_remove. */
 const struct state_identity *identities_get(const struct identities *identities, uint32_t number);
 /* The i-th of all identities; 0 behind the last. */

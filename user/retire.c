@@ -115,6 +115,7 @@ static int remove_process(const struct retiring *retiring, const struct ps_proce
 
 	state_drop(retiring->state, PS_DROP_SPAN_ABANDONED, goroutines_forget(shared, &event));
 	bpf_map_delete_elem(probe_shared_map_fd(shared, "process_cgroups"), process);
+	identities_forget_process(retiring->source->identities, process);
 	FAULT_POINT(remove_process);
 	return bpf_map_delete_elem(probe_shared_map_fd(shared, "processes"), process);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/bpffs.h"
+#include "util/log.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -31,13 +32,15 @@ static int mount_usual(const char **ret_why)
 	return r;
 }
 
-int state_dir_prepare(const char *dir, const char **ret_why)
+/*
+ * Sees to it that dir lies on the host's bpffs. 0; -EINVAL when it is no place for state; another
+ * -errno when there is none here and now; with the reason in *ret_why.
+ */
+static int prepare(const char *dir, const char **ret_why)
 {
 	enum bpffs_place place;
 	int r;
 
-	if (!dir)
-		return 0;
 	r = look(dir, &place, ret_why);
 	if (r == 0 && place == BPFFS_NOWHERE && strncmp(dir, BPFFS "/", strlen(BPFFS "/")) == 0) {
 		r = mount_usual(ret_why);
@@ -53,4 +56,53 @@ int state_dir_prepare(const char *dir, const char **ret_why)
 	*ret_why = "it is on a bpffs that the host does not have mounted: it would end with this "
 		   "container";
 	return place == BPFFS_PRIVATE ? -ENODEV : 0;
+}
+
+static int open_at(const char *dir, struct state **ret_state)
+{
+	uint32_t replaced;
+	int r = state_open(dir, ret_state, &replaced);
+
+	if (r == -EBUSY)
+		log_error("another philoscope works with %s: stop it, or give this one its own "
+			  "--state.dir",
+			  dir);
+	if (r == 0 && replaced)
+		log_warn("the state in %s is of another version (schema %u, this is %u) and was "
+			 "replaced: counters start anew, ignoring",
+			 dir, replaced, PS_SCHEMA_VERSION);
+	return r;
+}
+
+int state_dir_open_none(const char *dir, const char *why, struct state **ret_state)
+{
+	int r = open_at(NULL, ret_state);
+
+	if (why)
+		log_warn("cannot keep state in %s: %s; counting stops with philoscope, ignoring",
+			 dir, why);
+	if (r < 0)
+		log_error("cannot make BPF maps: %s", strerror(-r));
+	return r;
+}
+
+int state_dir_open(const char *dir, struct state **ret_state)
+{
+	const char *why;
+	int r;
+
+	if (!dir)
+		return state_dir_open_none(NULL, NULL, ret_state);
+	r = prepare(dir, &why);
+	if (r == -EINVAL) {
+		log_error("--state.dir=%s %s", dir, why);
+		return r;
+	}
+	if (r == 0) {
+		r = open_at(dir, ret_state);
+		if (r == 0 || r == -EBUSY)
+			return r;
+		why = strerror(-r);
+	}
+	return state_dir_open_none(dir, why, ret_state);
 }

@@ -3,14 +3,19 @@
 #ifndef STATEDIR_H
 #define STATEDIR_H
 
+#include "probe/state.h"
+
 #define STATE_DIR_DEFAULT "/sys/fs/bpf/philoscope"
 
 /*
- * Sees to it that dir (NULL: fine) lies on the host's bpffs. The one at its usual place is mounted
- * when it is missing, but only in the host's mount namespace: in a container it would end with the
- * container. 0; -EINVAL when it is no place for state, with what is wrong for the user in *ret_why;
- * another -errno, with the reason, when there is none here and now.
+ * Opens the state in dir (NULL: none is kept). The bpffs at its usual place is mounted when it is
+ * missing, but only in the host's mount namespace: in a container it would end with the container.
+ * Without a place for state everything works but for what outlives philoscope; that is said. 0 with
+ * an owned *ret_state, or -errno after a line (-EINVAL: dir is no place for state; -EBUSY: another
+ * process works on it).
  */
-int state_dir_prepare(const char *dir, const char **ret_why);
+int state_dir_open(const char *dir, struct state **ret_state);
+/* The same for one that can't be kept in dir, for this reason (NULL: it was not asked for). */
+int state_dir_open_none(const char *dir, const char *why, struct state **ret_state);
 
 #endif

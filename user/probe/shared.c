@@ -34,6 +34,33 @@ void probe_shared_free(struct probe_shared *shared)
 	free(shared);
 }
 
+/* Replaces a hook that an earlier observer has left by ours: there is always one. */
+static int keep_hook(const struct probe_shared *shared, struct bpf_link *link, const char *name)
+{
+	struct state_path path, fresh;
+	int r = state_path(shared->state, &path, "%s", name);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = state_path(shared->state, &fresh, "%s_fresh", name);
+	if (r < 0)
+		return r;
+	unlink(fresh.text);
+	r = bpf_link__pin(link, fresh.text);
+	FAULT_POINT(pin_hook);
+	if (r == 0 && rename(fresh.text, path.text) < 0)
+		r = -errno;
+	return r;
+}
+
+/* What notes the ends of processes outlives us, what reports them does not. */
+static int keep_hooks(const struct probe_shared *shared)
+{
+	int r = keep_hook(shared, shared->skel->links.note_exec, "note_exec");
+
+	return r < 0 ? r : keep_hook(shared, shared->skel->links.note_exit, "note_exit");
+}
+
 int probe_shared_new(const struct kernel_features *features, struct state *state,
 		     struct probe_shared **ret_shared)
 {
@@ -58,6 +85,8 @@ int probe_shared_new(const struct kernel_features *features, struct state *state
 		r = probe_shared_sync_clock(shared);
 	if (r == 0)
 		r = process_bpf__attach(shared->skel);
+	if (r == 0)
+		r = keep_hooks(shared);
 	if (r < 0)
 		return r;
 	*ret_shared = TAKE_PTR(shared);

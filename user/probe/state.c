@@ -123,12 +123,19 @@ static void remove_folder(int parent, const char *name)
 		remove_image_folder(parent, name);
 }
 
+static void remove_hook(int folder, const char *name)
+{
+	if (strncmp(name, "note_", strlen("note_")) == 0)
+		remove_file(folder, name);
+}
+
 /* Everything but the folder itself; images first, the header last. */
 static void remove_all(int dir_fd)
 {
 	for_each_name(dir_fd, ".", remove_folder);
 	for_each_name(dir_fd, "maps", remove_file);
 	unlinkat(dir_fd, "maps", AT_REMOVEDIR);
+	for_each_name(dir_fd, ".", remove_hook);
 	unlinkat(dir_fd, "header", 0);
 }
 

@@ -5,6 +5,7 @@
  *
  *   DIR/header                 the schema's version: read before anything else is believed
  *   DIR/maps/NAME              the maps of bpf/maps.bpf.h, and those below that only user space has
+ *   DIR/note_exec, note_exit   the hooks that note when a counted process ends
  *   DIR/image_N/dispatch       the programs behind the stubs of image number N
  *   DIR/image_N/link_K         its links to inode K: one, or (perf events) link_K_SITE for each
  * site
@@ -44,7 +45,8 @@ struct state_link {
 	uint32_t complete; /* all its pins are there, and its image counts */
 };
 
-/* identities: number -> this. */
+/* owners: struct ps_process -> number of its identity, once that is settled. identities: number ->
+ * this. */
 struct state_identity {
 	struct identity texts; /* service included */
 	uint8_t expired;       /* its totals are being removed */
@@ -68,6 +70,7 @@ struct state_total {
 	X(IMAGES, images, HASH, uint32_t, struct state_image, 1024)            \
 	X(LINKS, links, HASH, struct state_link_key, struct state_link, 4096)  \
 	X(IDENTITIES, identities, HASH, uint32_t, struct state_identity, 8192) \
+	X(OWNERS, owners, HASH, struct ps_process, uint32_t, PS_MAX_PROCESSES) \
 	X(TOTALS, totals, HASH, struct ps_key, struct state_total, 65536)      \
 	X(SHOWN, shown, HASH, uint64_t, uint64_t, 262144)                      \
 	X(OWN_DROPS, own_drops, ARRAY, uint32_t, uint64_t, PS_DROP_MAX)
