@@ -9,6 +9,7 @@ import sys
 
 import compare
 import hostview
+from compare import added, difference
 from programs import Observer, Skip, Worker, fixture, until
 
 ALL_OPERATIONS = ["INSERT", "UPDATE", "DELETE", "TRUNCATE"]
@@ -26,18 +27,6 @@ def as_pid(pid):
 def of(samples, name, pid=None):
     """A metric's series without identity."""
     return samples.select(name, drop=("service",), **({"pid": str(pid)} if pid else {}))
-
-
-def difference(after, before):
-    return {key: value - before.get(key, 0) for key, value in after.items()}
-
-
-def added(*parts):
-    total = {}
-    for part in parts:
-        for key, value in part.items():
-            total[key] = total.get(key, 0) + value
-    return total
 
 
 def states_agree(observer, worker):

@@ -17,6 +17,18 @@ def same(seen, expected, what):
     assert not wrong, f"{what} differs in {len(wrong)} series: " + "; ".join(named)
 
 
+def difference(after, before):
+    return {key: value - before.get(key, 0) for key, value in after.items()}
+
+
+def added(*parts):
+    total = {}
+    for part in parts:
+        for key, value in part.items():
+            total[key] = total.get(key, 0) + value
+    return total
+
+
 @contextlib.contextmanager
 def explained(observer, pid):
     """What failed says also what the kernel has for this target."""

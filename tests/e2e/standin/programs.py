@@ -40,11 +40,7 @@ def until(condition, what):
     raise AssertionError(f"{what} did not come within {HANG_GUARD} s")
 
 
-def fetch(port, path, body=None):
-    return fetch_bytes(port, path, None if body is None else json.dumps(body).encode())
-
-
-def fetch_bytes(port, path, data=None):
+def fetch(port, path, data=None):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data, timeout=HANG_GUARD) as answer:
         return answer.read().decode()
 
@@ -129,11 +125,14 @@ class Worker(Program):
     def pid(self):
         return self.worker_pid
 
+    def fetch(self, path, data=None):
+        return fetch(self.port, path, data)
+
     def get(self, path):
-        return json.loads(fetch(self.port, path))
+        return json.loads(self.fetch(path))
 
     def post(self, path, **body):
-        return json.loads(fetch(self.port, path, body))
+        return json.loads(self.fetch(path, json.dumps(body).encode()))
 
     def start(self, **order):
         return self.post("/run", **order)["id"]
@@ -149,12 +148,12 @@ class Worker(Program):
         return self.get(f"/stamps?id={run}")["sources"]
 
     def oracle(self):
-        return Samples(fetch(self.port, "/metrics"))
+        return Samples(self.fetch("/metrics"))
 
     def exec(self, binary):
         """The process becomes another program; what ran in it is gone without an end."""
         try:
-            fetch_bytes(self.port, "/exec", str(binary).encode())
+            self.fetch("/exec", str(binary).encode())
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError):
             pass  # it has no answer
         return self.__enter__()
