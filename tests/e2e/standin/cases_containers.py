@@ -272,6 +272,38 @@ def case_a_file_that_the_container_has_touched(folder):
                 counted_once(scrape, source, oracles)
 
 
+def case_containers_that_lived_and_died_without_an_observer(folder):
+    """The next one knows whose their numbers are, by what the kernel kept: a plain container, and a pod's."""
+    source, node = new_source(), Node(folder)
+    with containers.bpffs(folder) as bpffs, Containerd(folder) as containerd:
+        settings = {"identity_pid": False, "state": f"{bpffs}/philoscope", "command": node.view()}
+        image = containerd.image("one", {"/worker": fixture("worker-1.25")})
+        pod = node.pod()
+        with containerd.run(image) as stays:
+            with Observer(**settings) as observer:
+                sees_all(observer, [stays])
+                load([stays], source)
+                observer.process.kill()
+                observer.process.wait()
+            oracles = []
+            for given in ({}, pod.container("worker")):
+                with containerd.run(image, **given) as away:
+                    load([stays, away], source)
+                    oracles.append(away.oracle())
+                    plain = away.container_id if not given else plain
+                    assert away.stop()[0] == 0
+                containerd.ctr("containers", "rm", away.id)
+            with Observer(**settings) as observer, told_by(observer):
+                sees_all(observer, [stays])
+                load([stays], source)
+                scrape, oracle = observer.scrape(), stays.oracle()
+                counted(scrape, [oracle], container_id=stays.container_id)
+                counted(scrape, oracles[:1], container_id=plain)
+                counted(scrape, oracles[1:], **pod.labels("worker"))
+                counted_once(scrape, source, [oracle, *oracles])
+                compare.no_drops(scrape)
+
+
 # ---- hierarchies ----
 
 def case_cgroup_v1_alone(folder):
@@ -358,6 +390,24 @@ def case_the_observer_in_a_container(folder):
                     counted(scrape, [oracles[4]], **pod.labels("worker"))
                     counted_once(scrape, source, oracles)
                     compare.no_drops(scrape)
+
+
+def case_an_observer_in_a_container_that_is_replaced(folder):
+    """Another container takes over from one that was killed; with the host's bpffs and the documented rights no event is lost."""
+    source = new_source()
+    with containers.bpffs(folder) as bpffs, Containerd(folder) as containerd:
+        image = containerd.image("one", {"/worker": fixture("worker-1.25")})
+        philoscope = containerd.image("philoscope", containers.observer_files())
+        options = ["--read-only", *LEAST, "--mount", f"type=bind,src={bpffs},dst=/sys/fs/bpf,options=rbind:rw"]
+        with containerd.run(image) as a, containerd.run(image) as b:
+            for _ in range(2):
+                with containerd.observer(philoscope, options=options, identity_pid=False, state="/sys/fs/bpf/philoscope") as observer:
+                    sees_all(observer, (a, b))
+                    load((a, b), source)
+                    each_is_its_own(observer, (a, b), source)
+                    containers.kill(observer.pid)
+                    observer.process.wait(HANG_GUARD)
+                load((a, b), source)
 
 
 def case_an_observer_without_the_pid_namespace_of_the_host(folder):

@@ -4,6 +4,7 @@ Real containers: a containerd of the test's own with runc and overlayfs. It live
 with it, and /run is empty there), keeps everything in the test's folder, and takes its containers with it. Each container has
 its own pid, mount and network namespaces; a worker is asked through its own loopback.
 """
+import contextlib
 import ctypes
 import errno
 import hashlib
@@ -171,6 +172,21 @@ class Cgroups:
         for folder in sorted(self.made, key=lambda path: -len(path.parts)):
             until(lambda f=folder: self._is_gone(f), f"the end of {folder}")
         self.made = []
+
+
+# ---- what outlives an observer ----
+
+@contextlib.contextmanager
+def bpffs(folder):
+    """A bpffs of the test's own, on the host: what is pinned there ends with it. Containers started later see it, too."""
+    path = folder / "bpf"
+    path.mkdir()
+    if subprocess.run(["mount", "-t", "bpf", "bpf", str(path)], check=False).returncode:
+        raise Skip("a bpffs can't be mounted")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
 
 
 # ---- what kubelet keeps ----
