@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Programs of the CDC family. Loaded once per distinct executable, reached by tail call from the
- * stubs. */
+/* Programs of the CDC family. */
 #include "cdc.bpf.h"
-#include "program.bpf.h"
+#include "family.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-const volatile struct ps_layout layout = {};
-const volatile bool clock_is_tai = false;
-const volatile bool task_has_btf = false;
-
-#define X(id, site, family, program) PS_PROGRAM(program)
-PS_CDC_SITES(X)
-#undef X
+PS_CDC_SITES(PS_FAMILY_PROGRAM)

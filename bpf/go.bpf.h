@@ -16,6 +16,11 @@
 #define GO_CLOSURE(ctx) ((ctx)->dx)
 #define GO_ARG0(ctx)    ((ctx)->ax)
 #define GO_ARG1(ctx)    ((ctx)->bx)
+#define GO_ARG2(ctx)    ((ctx)->cx)
+#define GO_ARG3(ctx)    ((ctx)->di)
+#define GO_ARG4(ctx)    ((ctx)->si)
+#define GO_ARG5(ctx)    ((ctx)->r8)
+#define GO_ARG6(ctx)    ((ctx)->r9)
 #define GO_FP(ctx)      ((ctx)->bp)
 #else
 #define GO_SP(ctx)      ((ctx)->sp)
@@ -24,6 +29,11 @@
 #define GO_CLOSURE(ctx) ((ctx)->regs[26])
 #define GO_ARG0(ctx)    ((ctx)->regs[0])
 #define GO_ARG1(ctx)    ((ctx)->regs[1])
+#define GO_ARG2(ctx)    ((ctx)->regs[2])
+#define GO_ARG3(ctx)    ((ctx)->regs[3])
+#define GO_ARG4(ctx)    ((ctx)->regs[4])
+#define GO_ARG5(ctx)    ((ctx)->regs[5])
+#define GO_ARG6(ctx)    ((ctx)->regs[6])
 #define GO_FP(ctx)      ((ctx)->regs[29])
 #define GO_LR(ctx)      ((ctx)->regs[30])
 #endif
@@ -58,6 +68,29 @@ static __always_inline bool go_read_word(__u64 address, __u64 *ret_word)
 static __always_inline bool go_read_string(__u64 address, struct go_string *ret_string)
 {
 	return bpf_probe_read_user(ret_string, sizeof(*ret_string), (void *)address) == 0;
+}
+
+/*
+ * A word of a struct that is returned in registers, by its offset, which is constant to the
+ * verifier; the planner lets only these through. The registers are read before one is chosen:
+ * clang would compute an address in ctx, which the verifier refuses.
+ */
+static __always_inline __u64 go_result(const struct pt_regs *ctx, __s32 offset)
+{
+	__u64 word = GO_ARG0(ctx), second = GO_ARG1(ctx), third = GO_ARG2(ctx),
+	      fourth = GO_ARG3(ctx);
+
+	barrier_var(word);
+	barrier_var(second);
+	barrier_var(third);
+	barrier_var(fourth);
+	if (offset == 8)
+		word = second;
+	if (offset == 16)
+		word = third;
+	if (offset == 24)
+		word = fourth;
+	return word;
 }
 
 #endif

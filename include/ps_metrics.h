@@ -19,7 +19,14 @@
 	X(CDC_CHECKPOINTS, "cdc_checkpoints_total", CDC)                   \
 	X(CDC_CHECKPOINT_DURATION, "cdc_checkpoint_duration_seconds", CDC) \
 	X(CDC_PAUSED, "cdc_paused_seconds_total", CDC)                     \
-	X(CDC_PAUSES, "cdc_pauses_total", CDC)
+	X(CDC_PAUSES, "cdc_pauses_total", CDC)                             \
+	X(BUFFER_DEPTH, "buffer_depth", BUFFER)                            \
+	X(BUFFER_BATCHES, "buffer_batches_total", BUFFER)                  \
+	X(BUFFER_EVENTS, "buffer_events_processed_total", BUFFER)          \
+	X(BUFFER_DLQ, "buffer_dlq_total", BUFFER)                          \
+	X(BUFFER_BATCH_DURATION, "buffer_batch_duration_seconds", BUFFER)  \
+	X(BUFFER_BATCH_EVENTS, "buffer_batch_events", BUFFER)              \
+	X(BUFFER_AGE, "buffer_oldest_event_age_seconds", BUFFER)
 
 enum ps_metric {
 #define X(id, name, family) PS_METRIC_##id,

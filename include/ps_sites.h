@@ -22,7 +22,17 @@
 	X(CDC_EVENT_END, "cdc_event_end", CDC, cdc_event_end)    \
 	X(CDC_EVENT, "cdc_event", CDC, cdc_event)
 
-#define PS_SITES(X) PS_CDC_SITES(X)
+#define PS_BUFFER_SITES(X)                                          \
+	X(BUFFER_DEPTH, "buffer_depth", BUFFER, buffer_depth)       \
+	X(BUFFER_SIZE, "buffer_size", BUFFER, buffer_size)          \
+	X(BUFFER_DLQ, "buffer_dlq", BUFFER, buffer_dlq)             \
+	X(BUFFER_END, "buffer_end", BUFFER, buffer_end)             \
+	X(BUFFER_MARK, "buffer_mark", BUFFER, buffer_mark)          \
+	X(BUFFER_HANDLED, "buffer_handled", BUFFER, buffer_handled) \
+	X(BUFFER_READ, "buffer_read", BUFFER, buffer_read)          \
+	X(BUFFER_BATCH, "buffer_batch", BUFFER, buffer_batch)
+
+#define PS_SITES(X) PS_CDC_SITES(X) PS_BUFFER_SITES(X)
 
 enum ps_site_id {
 #define X(id, name, family, prog) PS_SITE_##id,
@@ -32,7 +42,7 @@ enum ps_site_id {
 };
 
 /* X(enum suffix, name): --no-collector.<name>, and the object bpf/<name>.bpf.c */
-#define PS_FAMILIES(X) X(CDC, cdc)
+#define PS_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer)
 
 enum ps_family {
 #define X(id, name) PS_FAMILY_##id,

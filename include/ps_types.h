@@ -31,12 +31,14 @@
  * below). All members are u64 or s64, so that records of ended processes add up word by word.
  * X(enum suffix, map, struct, entries, entries of the long map)
  */
-#define PS_RECORDS(X)                             \
-	X(TABLES, tables, ps_table, 16384, 1024)  \
-	X(SOURCES, sources, ps_source, 4096, 256) \
-	X(STATES, states, ps_state, 4096, 256)    \
-	X(ERRORS, errors, ps_errors, 4096, 256)   \
-	X(CHECKPOINTS, checkpoints, ps_checkpoint, 4096, 256)
+#define PS_RECORDS(X)                                         \
+	X(TABLES, tables, ps_table, 16384, 1024)              \
+	X(SOURCES, sources, ps_source, 4096, 256)             \
+	X(STATES, states, ps_state, 4096, 256)                \
+	X(ERRORS, errors, ps_errors, 4096, 256)               \
+	X(CHECKPOINTS, checkpoints, ps_checkpoint, 4096, 256) \
+	X(BUFFERS, buffers, ps_buffer, 4096, 256)             \
+	X(BATCHES, batches, ps_batch, 4096, 256)
 
 /* The longest record. */
 #define PS_MAX_WORDS 32
@@ -160,12 +162,16 @@ enum ps_label {
 	X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
 	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000)) \
 	X(PS_MS(30000)) X(PS_MS(60000))
+/* Events of a batch. */
+#define PS_BATCH_EVENTS_BOUNDS(X) \
+	X(1) X(10) X(50) X(100) X(250) X(500) X(1000) X(5000) X(10000)
 /* clang-format on */
 
 #define PS_ONE(bound)             +1
 #define PS_EVENT_LAG_BUCKETS      (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
 #define PS_EVENT_DURATION_BUCKETS (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
 #define PS_STEP_DURATION_BUCKETS  (0 PS_STEP_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_BATCH_EVENTS_BUCKETS   (0 PS_BATCH_EVENTS_BOUNDS(PS_ONE) + 1)
 
 /* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at
  * processEvent. */
@@ -206,6 +212,34 @@ struct ps_checkpoint {
 	__u64 duration_buckets[PS_STEP_DURATION_BUCKETS]; /* not cumulative */
 };
 
+/* buffers, buffers_long: (process, source) -> this. */
+struct ps_buffer {
+	__u64 events_processed;
+	__u64 dead_letters;
+	__u64 events_sum;                              /* of the batches that were read */
+	__u64 events_buckets[PS_BATCH_EVENTS_BUCKETS]; /* not cumulative */
+	__s64 depth;
+	__u64 depth_at_ns; /* CLOCK_MONOTONIC; 0 = never told */
+	__s64 age_ns;      /* of the oldest event that is not processed; 0 = there is none */
+	__u64 age_at_ns;   /* CLOCK_MONOTONIC; 0 = never told */
+};
+
+/* batches, batches_long: (process, source, status) -> this. */
+struct ps_batch {
+	__u64 batches;
+	__u64 duration_sum_ns;
+	__u64 duration_buckets[PS_STEP_DURATION_BUCKETS]; /* not cumulative */
+};
+
+/* A batch in flight. */
+enum ps_batch_outcome { PS_BATCH_UNKNOWN, PS_BATCH_GOOD, PS_BATCH_BAD };
+struct ps_batch_call {
+	__u64 start_ns; /* CLOCK_MONOTONIC; 0 = none is open, or it began before we came */
+	__u64 marked;   /* events that are being marked as processed */
+	__u32 outcome;  /* enum ps_batch_outcome: of the last attempt */
+	__u32 marking;  /* MarkProcessed was called */
+};
+
 /* goroutines: one slot per goroutine of a target that ever ran a probed call. */
 struct ps_goroutine_key {
 	struct ps_process process;
@@ -234,6 +268,7 @@ struct ps_goroutine {
 	__u64 event_start_ns; /* CLOCK_MONOTONIC of the open event's first attempt; 0 = none is open
 			       */
 	__u64 save_start_ns;  /* CLOCK_MONOTONIC of the open checkpoint save; 0 = none is open */
+	struct ps_batch_call batch;
 	__u32 image;
 	__u8 retrying; /* the retryer announced another attempt of the open event */
 	__u8 in_step;  /* Run's begin or an event's end was seen: the next attempt is a first one */
@@ -299,14 +334,23 @@ struct ps_layout {
 	__s32 state_machine_listeners;
 	__s32 controller_state_machine;
 	__s32 retryer_source_name; /* of later Philotes; else PS_NO_OFFSET */
+	__s32 processor_source;    /* buffer.BatchProcessor .config.SourceID */
+	__s32 stats_unprocessed;   /* in buffer.Stats, which is returned in registers */
+	__s32 stats_lag;
 	/* In the argument area of the function: of the event that is passed there, and of the
 	 * receivers that are kept there. */
 	__s32 process_event_slot;
 	__s32 process_event_pipeline;
 	__s32 run_pipeline;
 	__s32 save_checkpoint_pipeline;
-	__u64 listener_va;  /* entry of pipeline.New.func1 */
-	struct ps_host run; /* (*Pipeline).Run */
+	__s32 check_controller;
+	__s32 depth_processor; /* in updateBufferDepthMetric */
+	__s32 loop_processor;  /* in processLoop */
+	__s32 batch_processor; /* in processBatchWithRetry */
+	__s32 dlq_processor;   /* in sendToDLQ */
+	__u64 listener_va;     /* entry of pipeline.New.func1 */
+	struct ps_host run;    /* (*Pipeline).Run */
+	struct ps_host batch;  /* (*BatchProcessor).processBatchWithRetry */
 	struct ps_site sites[PS_SITE_MAX];
 };
 
@@ -325,11 +369,14 @@ PS_ASSERT_SIZE(ps_source, 40 + 8 * PS_EVENT_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_errors, 8);
 PS_ASSERT_SIZE(ps_checkpoint, 16 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_state, 16);
+PS_ASSERT_SIZE(ps_buffer, 56 + 8 * PS_BATCH_EVENTS_BUCKETS);
+PS_ASSERT_SIZE(ps_batch, 16 + 8 * PS_STEP_DURATION_BUCKETS);
+PS_ASSERT_SIZE(ps_batch_call, 24);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
-PS_ASSERT_SIZE(ps_goroutine, 32 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_goroutine, 56 + 2 * sizeof(struct ps_scratch));
 PS_ASSERT_SIZE(ps_file_id, 16);
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 120 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 176 + 16 * PS_SITE_MAX);
 
 #endif

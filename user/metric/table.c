@@ -22,6 +22,7 @@ const char *metric_type_name(enum metric_type type)
 BOUNDS(event_lag_bounds, PS_EVENT_LAG_BOUNDS);
 BOUNDS(event_duration_bounds, PS_EVENT_DURATION_BOUNDS);
 BOUNDS(step_duration_bounds, PS_STEP_DURATION_BOUNDS);
+BOUNDS(batch_events_bounds, PS_BATCH_EVENTS_BOUNDS);
 
 /* The observer's own numbers, row by row. */
 
@@ -125,6 +126,12 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_CHECKPOINTS] = {.labels = {"source", "status"},
 				   .kind = PS_RECORD_CHECKPOINTS,
 				   .parts = {ONE(SOURCE), ONE(KIND)}},
+    [METRIC_RECORD_BUFFERS] = {.labels = {"source"},
+			       .kind = PS_RECORD_BUFFERS,
+			       .parts = {ONE(SOURCE)}},
+    [METRIC_RECORD_BATCHES] = {.labels = {"source", "status"},
+			       .kind = PS_RECORD_BATCHES,
+			       .parts = {ONE(SOURCE), ONE(KIND)}},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = own_build},
     [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = own_targets},
@@ -310,6 +317,91 @@ const struct metric_row metric_table[] = {
 	    .record = METRIC_RECORD_SOURCES,
 	    .nlabels = 1,
 	    .value = offsetof(struct ps_source, pauses),
+	},
+    [PS_METRIC_BUFFER_DEPTH] =
+	{
+	    TARGET(BUFFER_DEPTH),
+	    .type = METRIC_GAUGE,
+	    .unit = "",
+	    .help = "Events in the buffer that are not processed, of all its sources, when the "
+		    "worker last asked.",
+	    .format = METRIC_SIGNED,
+	    .merge = METRIC_LATEST,
+	    .record = METRIC_RECORD_BUFFERS,
+	    .nlabels = 1,
+	    .timed = true,
+	    .at = offsetof(struct ps_buffer, depth_at_ns),
+	    .value = offsetof(struct ps_buffer, depth),
+	},
+    [PS_METRIC_BUFFER_BATCHES] =
+	{
+	    TARGET(BUFFER_BATCHES),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Batches that were handled and marked (success) or given up (failed).",
+	    .record = METRIC_RECORD_BATCHES,
+	    .nlabels = 2,
+	    .value = offsetof(struct ps_batch, batches),
+	},
+    [PS_METRIC_BUFFER_EVENTS] =
+	{
+	    TARGET(BUFFER_EVENTS),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Events of batches that were handled and marked.",
+	    .record = METRIC_RECORD_BUFFERS,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_buffer, events_processed),
+	},
+    [PS_METRIC_BUFFER_DLQ] =
+	{
+	    TARGET(BUFFER_DLQ),
+	    .type = METRIC_COUNTER,
+	    .unit = "",
+	    .help = "Events of batches that were given up which the dead-letter queue has taken.",
+	    .record = METRIC_RECORD_BUFFERS,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_buffer, dead_letters),
+	},
+    [PS_METRIC_BUFFER_BATCH_DURATION] =
+	{
+	    TARGET(BUFFER_BATCH_DURATION),
+	    .type = METRIC_HISTOGRAM,
+	    .unit = "seconds",
+	    .help = "Time of a batch, from before it is read until it is marked.",
+	    .format = METRIC_NS,
+	    .record = METRIC_RECORD_BATCHES,
+	    .nlabels = 2,
+	    .value = offsetof(struct ps_batch, duration_buckets),
+	    .sum = offsetof(struct ps_batch, duration_sum_ns),
+	    .bounds = &step_duration_bounds,
+	},
+    [PS_METRIC_BUFFER_BATCH_EVENTS] =
+	{
+	    TARGET(BUFFER_BATCH_EVENTS),
+	    .type = METRIC_HISTOGRAM,
+	    .unit = "",
+	    .help = "Events of a batch, each time that one is read; empty ones are none.",
+	    .record = METRIC_RECORD_BUFFERS,
+	    .nlabels = 1,
+	    .value = offsetof(struct ps_buffer, events_buckets),
+	    .sum = offsetof(struct ps_buffer, events_sum),
+	    .bounds = &batch_events_bounds,
+	},
+    [PS_METRIC_BUFFER_AGE] =
+	{
+	    TARGET(BUFFER_AGE),
+	    .type = METRIC_GAUGE,
+	    .unit = "seconds",
+	    .help = "Age of the oldest event in the buffer that was not processed when the worker "
+		    "last asked for its depth; 0 when there was none.",
+	    .format = METRIC_SIGNED_NS,
+	    .merge = METRIC_LATEST,
+	    .record = METRIC_RECORD_BUFFERS,
+	    .nlabels = 1,
+	    .timed = true,
+	    .at = offsetof(struct ps_buffer, age_at_ns),
+	    .value = offsetof(struct ps_buffer, age_ns),
 	},
     {
 	SELF("build_info"),

@@ -9,6 +9,8 @@
 #define PIPELINE          INTERNAL "cdc/pipeline"
 
 #define CHECKPOINT        INTERNAL "cdc/checkpoint"
+#define BUFFER            INTERNAL "cdc/buffer"
+#define PROCESSOR         BUFFER ".(*BatchProcessor)."
 
 #define RUN               PIPELINE ".(*Pipeline).Run"
 #define PROCESS_EVENT     PIPELINE ".(*Pipeline).processEvent"
@@ -18,6 +20,11 @@
 #define CALCULATE_BACKOFF PIPELINE ".(*Retryer).calculateBackoff"
 #define CHECK             PIPELINE ".(*BackpressureController).check"
 #define LISTENER          PIPELINE ".New.func1"
+#define PROCESS_LOOP      PROCESSOR "processLoop"
+#define PROCESS_BATCH     PROCESSOR "processBatchWithRetry"
+#define UPDATE_DEPTH      PROCESSOR "updateBufferDepthMetric"
+#define SEND_TO_DLQ       PROCESSOR "sendToDLQ"
+#define MARK_PROCESSED    BUFFER ".(*PostgresManager).MarkProcessed"
 
 const char *catalog_place_name(enum catalog_place place)
 {
@@ -114,6 +121,68 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
 	    .callee = NO_CALLEE,
 	    .comment = "an attempt to process an event begins",
 	},
+    [PS_SITE_BUFFER_DEPTH] =
+	{
+	    .hosts = {UPDATE_DEPTH},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1},
+	    .callee_iface = BUFFER ".Manager.Stats",
+	    .results = 4,
+	    .comment = "the batch loop knows how full the buffer is",
+	},
+    [PS_SITE_BUFFER_SIZE] =
+	{
+	    .hosts = {CHECK},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1, .closure = true},
+	    .results = 1,
+	    .comment = "the back-pressure check knows how full the buffer is",
+	},
+    [PS_SITE_BUFFER_DLQ] =
+	{
+	    .hosts = {SEND_TO_DLQ},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1},
+	    .callee_iface = INTERNAL "cdc/deadletter.Manager.Write",
+	    .comment = "a dead letter is written, or not",
+	},
+    [PS_SITE_BUFFER_END] =
+	{
+	    .hosts = {PROCESS_LOOP},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.pattern = PROCESS_BATCH, .itab_slot = -1},
+	    .comment = "a batch is done with",
+	},
+    [PS_SITE_BUFFER_MARK] =
+	{
+	    .hosts = {MARK_PROCESSED},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "a batch was handled or given up, and is marked",
+	},
+    [PS_SITE_BUFFER_HANDLED] =
+	{
+	    .hosts = {PROCESS_BATCH},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1, .closure = true},
+	    .comment = "an attempt to handle a batch has ended",
+	},
+    [PS_SITE_BUFFER_READ] =
+	{
+	    .hosts = {PROCESS_BATCH},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1},
+	    .callee_iface = BUFFER ".Manager.ReadBatch",
+	    .results = 3,
+	    .comment = "a batch is read, or there is none",
+	},
+    [PS_SITE_BUFFER_BATCH] =
+	{
+	    .hosts = {PROCESS_BATCH},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "the batch loop looks for a batch",
+	},
 };
 
 /* Row numbers of catalog_fields. */
@@ -130,6 +199,9 @@ enum field {
 	STATE_MACHINE_LISTENERS,
 	CONTROLLER_STATE_MACHINE,
 	RETRYER_SOURCE_NAME,
+	PROCESSOR_SOURCE,
+	STATS_UNPROCESSED,
+	STATS_LAG,
 	FIELD_MAX
 };
 
@@ -158,6 +230,12 @@ const struct catalog_field catalog_fields[] = {
 				  .type_name = "*pipeline.StateMachine"},
     [RETRYER_SOURCE_NAME] = {PIPELINE, "Retryer", "sourceName", GOKIND_STRING,
 			     TO(retryer_source_name)},
+    [PROCESSOR_SOURCE] = {BUFFER, "BatchProcessor", "config.SourceID", GOKIND_STRING,
+			  TO(processor_source)},
+    [STATS_UNPROCESSED] = {BUFFER, "Stats", "UnprocessedEvents", CATALOG_KIND_WORD,
+			   TO(stats_unprocessed)},
+    [STATS_LAG] = {BUFFER, "Stats", "Lag", CATALOG_KIND_WORD, TO(stats_lag),
+		   .type_name = "time.Duration"},
 };
 const unsigned int catalog_nfields = ARRAY_LEN(catalog_fields);
 _Static_assert(ARRAY_LEN(catalog_fields) == FIELD_MAX, "a field lacks its row");
@@ -195,6 +273,15 @@ const struct catalog_argument catalog_arguments[] = {
     /* from, to */
     ARGUMENT(LISTENER, 0, 0, CDC_STATE),
     ARGUMENT(LISTENER, 1, 1, CDC_STATE),
+    KEPT(UPDATE_DEPTH, BUFFER_DEPTH, depth_processor),
+    KEPT(CHECK, BUFFER_SIZE, check_controller),
+    KEPT(SEND_TO_DLQ, BUFFER_DLQ, dlq_processor),
+    KEPT(PROCESS_LOOP, BUFFER_END, loop_processor),
+    KEPT(PROCESS_BATCH, BUFFER_READ, batch_processor),
+    {.host = PROCESS_BATCH, .layout_offset = SIZE_MAX, .site = PS_SITE_BUFFER_MARK, .kept = true},
+    /* ids: a slice, whose length follows. */
+    ARGUMENT(MARK_PROCESSED, 2, 3, BUFFER_MARK),
+    RECEIVER(PROCESS_BATCH, BUFFER_BATCH),
 };
 const unsigned int catalog_narguments = ARRAY_LEN(catalog_arguments);
 _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are too small");
@@ -221,6 +308,13 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
     [PS_SITE_CDC_CHECK] = SOURCE_FIELDS | FIELD(CONTROLLER_STATE_MACHINE) |
 			  FIELD(STATE_MACHINE_STATE) | FIELD(STATE_MACHINE_LISTENERS),
     [PS_SITE_CDC_EVENT] = SOURCE_FIELDS | EVENT_FIELDS,
+    [PS_SITE_BUFFER_DEPTH] = FIELD(PROCESSOR_SOURCE) | FIELD(STATS_UNPROCESSED) | FIELD(STATS_LAG),
+    [PS_SITE_BUFFER_SIZE] =
+	SOURCE_FIELDS | FIELD(CONTROLLER_STATE_MACHINE) | FIELD(STATE_MACHINE_LISTENERS),
+    [PS_SITE_BUFFER_DLQ] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_BUFFER_END] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_BUFFER_MARK] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_BUFFER_READ] = FIELD(PROCESSOR_SOURCE),
 };
 
 /* Only to time the first event of a pipeline that ran before we came, and for retryers outside of
@@ -233,9 +327,15 @@ const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     /* Which pipeline runs here: found by the addresses of Run's code. */
     [PS_SITE_CDC_FAILED] = SITE(CDC_RUN),
     [PS_SITE_CDC_RETRY] = SITE(CDC_RUN),
+    [PS_SITE_BUFFER_SIZE] = SITE(CDC_STATE),
+    /* Only calls for a batch count. */
+    [PS_SITE_BUFFER_MARK] = SITE(BUFFER_BATCH),
 };
 
-const uint64_t catalog_site_fallback[PS_SITE_MAX] = {0};
+const uint64_t catalog_site_fallback[PS_SITE_MAX] = {
+    /* Philotes that has no metrics of its own does not ask in the batch loop. */
+    [PS_SITE_BUFFER_SIZE] = SITE(BUFFER_DEPTH),
+};
 
 _Static_assert(PS_SITE_MAX <= 64, "masks are too small");
 
@@ -243,6 +343,8 @@ _Static_assert(PS_SITE_MAX <= 64, "masks are too small");
 	{                                                                        \
 		.sites = SITE(CDC_EVENT), .fields = SOURCE_FIELDS | EVENT_FIELDS \
 	}
+
+#define BATCH_SITES (SITE(BUFFER_HANDLED) | SITE(BUFFER_MARK) | SITE(BUFFER_END))
 
 const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
     [PS_METRIC_CDC_EVENTS] = EVENT_METRIC,
@@ -262,4 +364,11 @@ const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
     [PS_METRIC_CDC_PAUSES] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
     /* Checkpoint, check and event only help a late observer: without them the state comes later. */
     [PS_METRIC_CDC_STATE] = {.sites = SITE(CDC_STATE), .fields = SOURCE_FIELDS},
+    [PS_METRIC_BUFFER_DEPTH] = {.sites = SITE(BUFFER_DEPTH), .instead = SITE(BUFFER_SIZE)},
+    [PS_METRIC_BUFFER_AGE] = {.sites = SITE(BUFFER_DEPTH)},
+    [PS_METRIC_BUFFER_BATCHES] = {.sites = BATCH_SITES},
+    [PS_METRIC_BUFFER_EVENTS] = {.sites = BATCH_SITES},
+    [PS_METRIC_BUFFER_DLQ] = {.sites = SITE(BUFFER_DLQ)},
+    [PS_METRIC_BUFFER_BATCH_DURATION] = {.sites = BATCH_SITES | SITE(BUFFER_BATCH)},
+    [PS_METRIC_BUFFER_BATCH_EVENTS] = {.sites = SITE(BUFFER_READ)},
 };

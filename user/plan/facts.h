@@ -14,7 +14,7 @@
 #include "plan/reason.h"
 
 #define FACTS_VERSION       2
-#define FACTS_MAX_FIELDS    32
+#define FACTS_MAX_FIELDS    48
 #define FACTS_MAX_ARGUMENTS 48
 
 struct facts_site {

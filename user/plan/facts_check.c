@@ -9,16 +9,17 @@
 #include "binary/insn.h"
 #include "util/cleanup.h"
 
-#define MAX_INSN_LEN    15        /* of x86-64; AArch64: 4 */
-#define MAX_FRAME_BYTES (1 << 20) /* no function that is probed has a larger one */
-#define MAX_HOST_BYTES  (1 << 20) /* no function that is probed is longer */
-#define MAX_FIELD_BYTES (1 << 20) /* from the start of a struct to a field of it */
-#define MAX_GO_MINOR    999
-#define WORD            8
+#define MAX_INSN_LEN     15        /* of x86-64; AArch64: 4 */
+#define MAX_FRAME_BYTES  (1 << 20) /* no function that is probed has a larger one */
+#define MAX_HOST_BYTES   (1 << 20) /* no function that is probed is longer */
+#define MAX_FIELD_BYTES  (1 << 20) /* from the start of a struct to a field of it */
+#define MAX_GO_MINOR     999
+#define WORD             8
 /* What cdc_event reads of an event at once, from its timestamp on: CDC_EVENT_BYTES of its program.
  */
-#define MAX_EVENT_BYTES 128
-#define STRING_BYTES    16
+#define MAX_EVENT_BYTES  128
+#define STRING_BYTES     16
+#define MAX_RESULT_WORDS 4 /* that programs look at */
 
 /* The file's own words: read anew, as small as can be. */
 struct file {
@@ -303,6 +304,20 @@ static bool check_event(const struct subject *subject)
 	return true;
 }
 
+/* Results are in the first registers: one for each word of the struct. */
+static bool check_results(const struct subject *subject)
+{
+	static const size_t words[] = {
+	    offsetof(struct ps_layout, stats_unprocessed),
+	    offsetof(struct ps_layout, stats_lag),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (offset_of(subject->facts, words[i]) >= MAX_RESULT_WORDS * WORD)
+			return false;
+	return true;
+}
+
 static bool check_bytes(const struct subject *subject)
 {
 	return facts_match_file(subject->facts, subject->file->fd) == 0;
@@ -326,7 +341,7 @@ static const struct check of_found[] = {
     {check_go_minor, "Go version"}, {check_build_id, "build id"},   {check_header, "ELF header"},
     {check_rodata, "rodata"},       {check_sites, "sites"},         {check_listener, "listener"},
     {check_fields, "fields"},       {check_arguments, "arguments"}, {check_event, "event"},
-    {check_bytes, "instructions"},
+    {check_results, "results"},     {check_bytes, "instructions"},
 };
 
 static int run(const struct check *checks, size_t n, const struct subject *subject,

@@ -75,6 +75,7 @@ static void fill_layout(const struct facts *facts, struct ps_layout *layout)
 	layout->rodata_end = facts->rodata_end;
 	layout->listener_va = facts->listener_va;
 	layout->run = host_of(facts, PS_SITE_CDC_RUN, PS_SITE_CDC_EVENT_END);
+	layout->batch = host_of(facts, PS_SITE_BUFFER_BATCH, PS_SITE_BUFFER_HANDLED);
 	for (unsigned int i = 0; i < catalog_nfields; i++)
 		set_offset(layout, catalog_fields[i].layout_offset, facts->fields[i].offset);
 	for (unsigned int i = 0; i < catalog_narguments; i++)

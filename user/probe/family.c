@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "buffer.skel.h"
 #include "cdc.skel.h"
 
 /* The skeletons have the same members in types of their own. */

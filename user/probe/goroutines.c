@@ -3,14 +3,21 @@
 
 #include <bpf/bpf.h>
 
-/* 1 when the slot had an open event. */
+static unsigned int count_open(const struct ps_goroutine *slot)
+{
+	return (slot->event_start_ns != 0) + (slot->save_start_ns != 0) +
+	       (slot->batch.start_ns != 0);
+}
+
+/* How many calls were open in the slot. */
 static unsigned int forget_slot(int fd, const struct ps_goroutine_key *key)
 {
 	struct ps_goroutine slot;
-	unsigned int open;
+	unsigned int open = 0;
 
 	/* Nobody writes it any more: its process has ended. */
-	open = bpf_map_lookup_elem(fd, key, &slot) == 0 && slot.event_start_ns != 0;
+	if (bpf_map_lookup_elem(fd, key, &slot) == 0)
+		open = count_open(&slot);
 	bpf_map_delete_elem(fd, key);
 	return open;
 }

@@ -10,7 +10,11 @@ from programs import PHILOSCOPE, Observer, Worker, fixture, until
 # What the oracle has exactly. Gauges of time and durations are bracketed instead.
 CDC = ["cdc_events_total", "cdc_errors_total", "cdc_retries_total", "cdc_pipeline_state", "cdc_pauses_total", "cdc_checkpoints_total",
        "cdc_event_lag_seconds_count"]
+BUFFER = ["buffer_depth", "buffer_batches_total", "buffer_events_processed_total", "buffer_dlq_total", "buffer_batch_events_bucket",
+          "buffer_batch_events_sum", "buffer_batch_events_count"]
 TWO = ["postgres-shop", "postgres-crm"]
+# With metrics of its own, and from before it had any: then the age of the oldest event in the buffer is told nowhere.
+BOTH = {"worker-1.25": "attached", "worker-1.25-old": "partial"}
 
 
 def rows(scrape, worker, names):
@@ -32,7 +36,7 @@ def compared(observer, worker, names, **drops):
 def observed(names, binary="worker-1.25", drops=None, **order):
     """One run beside an observer from its beginning; scrape, worker and run at its end."""
     with Worker(fixture(binary)) as worker, Observer() as observer:
-        observer.sees(worker.pid)
+        observer.sees(worker.pid, BOTH[binary])
         run = worker.start(**order)
         worker.wait(id=run)
         yield compared(observer, worker, names, **(drops or {})), worker, run
@@ -86,13 +90,13 @@ def case_every_site_is_of_the_cheap_class(_):
 
 def case_buffer_fails_and_then_succeeds(_):
     """Each attempt that fails is an error, each back-off a retry, and an event that is tried again counts again."""
-    for binary in ("worker-1.25", "worker-1.25-old"):
+    for binary in BOTH:
         for scrape, worker, _run in observed(CDC, binary, sources=TWO, events=60, fail_attempts=2, fail_every=3):
             assert scrape.total("philotes_cdc_errors_total", pid=str(worker.pid), error_type="buffer") == 80
 
 
 def case_retries_exhausted_and_not_retryable(_):
-    for binary in ("worker-1.25", "worker-1.25-old"):
+    for binary in BOTH:
         for scrape, worker, _run in observed(CDC, binary, events=90, fail_attempts=3, fail_every=5, permanent_every=7):
             summary = worker.get("/summary")
             assert "lost" in json.dumps(summary)
@@ -103,7 +107,7 @@ def case_retries_exhausted_and_not_retryable(_):
 
 def case_source_fails(_):
     """Run gives up once; the state goes over failed to stopped."""
-    for binary in ("worker-1.25", "worker-1.25-old"):
+    for binary in BOTH:
         for scrape, worker, _run in observed(CDC, binary, sources=TWO, events=5, end="error"):
             assert scrape.total("philotes_cdc_errors_total", pid=str(worker.pid), error_type="source") == 2
 
@@ -175,3 +179,145 @@ def case_pause_before_the_observer(_):
             assert 0 < seen < whole, f"{seen} of {whole} s"
             assert paused_seconds(observer, worker)[key] == seen, "it has ended"
             assert not observer.scrape().select("philotes_cdc_pauses_total", pid=str(worker.pid))
+
+
+# ---- batches ----
+
+def fault(at, how="fail", **more):
+    return {"at": at, "how": how, **more}
+
+
+ALL_ENDS = [
+    {"rows": [300, 20]},
+    {"rows": [7], "faults": [fault("handler", times=2)]},                      # fails, and then succeeds
+    {"rows": [9], "faults": [fault("handler", times=3)]},                      # attempts are exhausted
+    {"rows": [8], "faults": [fault("handler", times=3), fault("dlq", every=3)]},  # and dead letters refused
+    {"rows": [8], "faults": [fault("handler", times=3), fault("mark")]},       # and the mark fails, which nobody minds
+    {"rows": [4], "faults": [fault("mark")]},                                  # handled twice, counted once
+    {"faults": [fault("read", "empty", times=2)]},
+    {"faults": [fault("read", times=2)]},
+    {"rows": [1]},
+]
+
+
+def batch_order(script, **more):
+    return {"sources": [], "tables": ["public.orders", "public.items"],
+            "batches": {"processors": TWO, "script": script, "repeat": 2, **more}}
+
+
+def batch_durations(scrape, worker, run):
+    rows_of = stamps_of(worker, run, "batches")
+    for source in TWO:
+        for status in ("success", "failed"):
+            mine = [row for row in rows_of if row["source"] == source and row["labels"]["status"] == status]
+            labels = {"pid": str(worker.pid), "source": source, "status": status}
+            if mine:
+                between(scrape, "philotes_buffer_batch_duration_seconds", labels, added(mine))
+            else:
+                assert not scrape.select("philotes_buffer_batch_duration_seconds_count", **labels)
+
+
+def case_batches_with_all_their_ends(_):
+    """Two processors; success, failure with the dead-letter queue on and refusing, failed marks and reads, nothing to read."""
+    for binary in BOTH:
+        for scrape, worker, run in observed(BUFFER, binary, **batch_order(ALL_ENDS)):
+            batch_durations(scrape, worker, run)
+
+
+def case_batches_without_a_dead_letter_queue(_):
+    for scrape, worker, run in observed(BUFFER, **batch_order(ALL_ENDS, no_dlq=True)):
+        assert not scrape.select("philotes_buffer_dlq_total", pid=str(worker.pid))
+        batch_durations(scrape, worker, run)
+
+
+def case_batch_durations_by_bucket(_):
+    """Batches that last the middle of each of the lower buckets."""
+    script = [{"rows": [1], "hold_buckets": {"batch": bucket}} for bucket in range(5)]
+    script += [{"rows": [1], "hold_buckets": {"batch": 3}, "faults": [fault("handler", times=3)]}]
+    for scrape, worker, run in observed(BUFFER, **batch_order(script)):
+        batch_durations(scrape, worker, run)
+
+
+def abandoned(worker):
+    """Calls that a panic or Goexit has ended, by the driver's count."""
+    return sum(batches["panics"] + batches["goexits"] for lane in worker.get("/summary")["runs"] for batches in lane["batches"])
+
+
+CANCELLED = [
+    {"rows": [5], "faults": [fault("handler", "cancel")]},       # in the middle of a batch
+    {"rows": [5], "faults": [fault("handler", "cancel_late")]},  # handled, and the mark fails
+    {"rows": [5], "faults": [fault("mark", "cancel")]},
+    {"rows": [5], "faults": [fault("handler", times=3), fault("dlq", "cancel", after=2)]},
+    {"rows": [5]},
+]
+DYING = [
+    {"rows": [5], "faults": [fault("handler", "panic_above")]},
+    {"rows": [5], "faults": [fault("handler", "goexit")]},
+    {"rows": [5], "faults": [fault("mark", "panic_above")]},
+    {"rows": [5], "faults": [fault("mark", "goexit", after=0)]},
+    {"rows": [5], "faults": [fault("read", "panic_above")]},
+    {"rows": [5], "faults": [fault("handler", times=3), fault("dlq", "goexit", after=1)]},
+    {"rows": [5], "faults": [fault("handler", "panic")]},  # recovered below the batch processor: an error
+    {"rows": [5], "hold_buckets": {"batch": 1}},
+]
+
+
+def case_batches_whose_context_ends(_):
+    for scrape, worker, run in observed(BUFFER, **batch_order(CANCELLED, retry={"max_attempts": 3, "backoff_us": 20000})):
+        batch_durations(scrape, worker, run)
+
+
+def case_batches_left_by_panic_and_goexit(_):
+    """They are dropped with a count: no number, no duration, and the next batch on that goroutine is right."""
+    with Worker() as worker, Observer() as observer:
+        observer.sees(worker.pid)
+        order = batch_order(DYING, steps_per_processor=3)
+        order.update(stack_depth=30, churn=4, gc_ms=5)
+        run = worker.start(**order)
+        worker.wait(id=run)
+        scrape = observer.scrape()
+        with compare.explained(observer, worker.pid):
+            rows(scrape, worker, BUFFER)
+            batch_durations(scrape, worker, run)
+
+
+# ---- depth ----
+
+def told(observer, worker, name):
+    return observer.scrape().select(f"philotes_buffer_{name}", drop=("service",), pid=str(worker.pid))
+
+
+def case_depth_and_age_of_the_buffer(_):
+    """What the buffer answers; an error changes nothing."""
+    with Worker() as worker, Observer() as observer:
+        observer.sees(worker.pid)
+        run = worker.start(**{**batch_order([{"rows": [3]}]), "end": "hold"})
+        worker.wait(id=run)
+        for depth, oldest_ms in ((12, 5000), (8000, 120000), (0, 0)):
+            worker.post("/stats", id=run, depth=depth, oldest_ms=oldest_ms)
+            expected = {frozenset({("source", source)}): depth for source in TWO}
+            until(lambda: told(observer, worker, "depth") == expected, f"depth {depth}")
+            until(lambda: worker.oracle().select("philotes_buffer_depth") == expected, f"depth {depth} in the oracle")
+            age = told(observer, worker, "oldest_event_age_seconds")
+            assert age.keys() == expected.keys() and all(oldest_ms / 1000 <= value < oldest_ms / 1000 + 1 for value in age.values()), age
+        worker.post("/stats", id=run, depth=77, oldest_ms=1, error=True)
+        worker.post("/batch", id=run, script=[{"rows": [3]}] * 3)  # some ticks later
+        worker.wait(id=run)
+        assert set(told(observer, worker, "depth").values()) == {0}, "an answer that was an error"
+
+
+def case_depth_from_back_pressure(_):
+    """A Philotes without metrics asks in the back-pressure check alone; with that off, nothing is told."""
+    with Worker(fixture("worker-1.25-old")) as worker, Observer() as observer:
+        observer.sees(worker.pid, "partial")
+        run = worker.start(sources=TWO, events=3, end="hold", backpressure={"high": 8000, "low": 5000, "check_ms": 5})
+        worker.wait(id=run)
+        for source, depth in ((TWO[0], 5), (TWO[1], 7)):
+            worker.post("/size", id=run, source=source, size=depth)
+        expected = {frozenset({("source", TWO[0])}): 5, frozenset({("source", TWO[1])}): 7}
+        until(lambda: told(observer, worker, "depth") == expected, "the depths")
+        compare.same(worker.oracle().select("philotes_buffer_depth"), expected, "the oracle's depth")
+        worker.post("/size", id=run, source=TWO[0], size=99, error=True)
+        assert not told(observer, worker, "oldest_event_age_seconds")
+        info = observer.scrape().select("philoscope_probe_info", metric="philotes_buffer_oldest_event_age_seconds", service="worker")
+        assert {dict(key)["reason"] for key in info} == {"function_absent"}, info

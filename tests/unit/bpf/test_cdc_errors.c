@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Errors, retries and checkpoints. */
-#include "cdc_target.h"
+#include "worker_target.h"
 
 static const void *const some_error = "an itab";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Events: what is counted under which key, the lag, and what is dropped for which reason. */
-#include "cdc_target.h"
+#include "worker_target.h"
 
 static void test_event_is_counted_under_its_labels(void **state)
 {

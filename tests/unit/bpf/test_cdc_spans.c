@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Durations across retries, panics and goroutines. */
-#include "cdc_target.h"
+#include "worker_target.h"
 
 static void test_duration_spans_retries(void **state)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The state, also for an observer that came late, and the pauses. */
-#include "cdc_target.h"
+#include "worker_target.h"
 
 static struct ps_state *pipeline_state(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which cgroup names are kept of a process at its first hit. */
-#include "cdc_target.h"
+#include "worker_target.h"
 
 static const struct ps_process_cgroups *cgroups(void)
 {

@@ -311,6 +311,11 @@ static const struct {
     {"listeners", {{PIPELINE ".StateMachine", "listeners"}}},
     {"stateMachine", {{PIPELINE ".BackpressureController", "stateMachine"}}},
     {"sourceName", {{PIPELINE ".Retryer", "sourceName"}}},
+    {"config.SourceID",
+     {{INTERNAL "cdc/buffer.BatchProcessor", "config"},
+      {INTERNAL "cdc/buffer.BatchConfig", "SourceID"}}},
+    {"UnprocessedEvents", {{INTERNAL "cdc/buffer.Stats", "UnprocessedEvents"}}},
+    {"Lag", {{INTERNAL "cdc/buffer.Stats", "Lag"}}},
 };
 
 struct expected {

@@ -11,13 +11,49 @@
 
 #include "plan/given.h"
 
-static void assert_all(const struct plan *plan, enum plan_reason reason)
+/* Every row of the catalog was found but for the sites in `missing`, which have this reason. */
+static enum plan_reason site_rests(enum ps_site_id site, uint64_t missing, enum plan_reason reason)
+{
+	if (catalog_site_fallback[site] & ~missing)
+		return PLAN_REASON_NOT_NEEDED;
+	return missing & (1ULL << site) ? reason : PLAN_REASON_NONE;
+}
+
+static bool have_all(uint64_t sites, uint64_t missing)
 {
 	for (int i = 0; i < PS_SITE_MAX; i++)
-		assert_int_equal(plan->site_reason[i], reason);
+		if (sites & (1ULL << i) &&
+		    site_rests((enum ps_site_id)i, missing, PLAN_REASON_MALFORMED))
+			return false;
+	return true;
+}
+
+static bool metric_rests(enum ps_metric metric, uint64_t missing)
+{
+	const struct catalog_metric *row = &catalog_metrics[metric];
+
+	return have_all(row->sites, missing) || (row->instead && have_all(row->instead, missing));
+}
+
+static void assert_missing(const struct plan *plan, uint64_t missing, enum plan_reason reason)
+{
+	unsigned int nsites = 0;
+
+	for (int i = 0; i < PS_SITE_MAX; i++) {
+		assert_int_equal(plan->site_reason[i],
+				 site_rests((enum ps_site_id)i, missing, reason));
+		nsites += plan->site_reason[i] == PLAN_REASON_NONE;
+	}
 	for (int i = 0; i < PS_METRIC_MAX; i++)
-		assert_int_equal(plan->metric_reason[i], reason);
-	assert_int_equal(plan->nsites, reason == PLAN_REASON_NONE ? PS_SITE_MAX : 0);
+		assert_int_equal(plan->metric_reason[i], metric_rests((enum ps_metric)i, missing)
+							     ? PLAN_REASON_NONE
+							     : reason);
+	assert_int_equal(plan->nsites, nsites);
+}
+
+static void assert_all(const struct plan *plan, enum plan_reason reason)
+{
+	assert_missing(plan, reason == PLAN_REASON_NONE ? 0 : ~0ULL, reason);
 }
 
 static int32_t layout_at(const struct plan *plan, size_t offset)
@@ -89,26 +125,29 @@ static void test_other_machine(void **state)
 	assert_all(&plan, PLAN_REASON_NONE);
 }
 
+/* Each family alone: the others go on. */
 static void test_family_off(void **state)
 {
-	const struct plan_options options = {.machine = GIVEN_MACHINE,
-					     .family_off = {[PS_FAMILY_CDC] = true}};
 	struct facts facts;
 	struct plan plan;
 
 	(void)state;
 	given_facts(&facts);
-	plan_make(&facts, &options, &plan);
-	for (int i = 0; i < PS_SITE_MAX; i++)
-		assert_int_equal(plan.site_reason[i],
-				 plan_site_family((enum ps_site_id)i) == PS_FAMILY_CDC
-				     ? PLAN_REASON_FAMILY_OFF
-				     : PLAN_REASON_NONE);
-	for (int i = 0; i < PS_METRIC_MAX; i++)
-		assert_int_equal(plan.metric_reason[i],
-				 plan_metric_family((enum ps_metric)i) == PS_FAMILY_CDC
-				     ? PLAN_REASON_FAMILY_OFF
-				     : PLAN_REASON_NONE);
+	for (int family = 0; family < PS_FAMILY_MAX; family++) {
+		struct plan_options options = {.machine = GIVEN_MACHINE};
+		uint64_t missing = 0;
+
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			if (plan_site_family((enum ps_site_id)i) == (enum ps_family)family)
+				missing |= 1ULL << i;
+		options.family_off[family] = true;
+		plan_make(&facts, &options, &plan);
+		assert_missing(&plan, missing, PLAN_REASON_FAMILY_OFF);
+		for (int i = 0; i < PS_METRIC_MAX; i++)
+			assert_int_equal(plan.metric_reason[i] == PLAN_REASON_FAMILY_OFF,
+					 plan_metric_family((enum ps_metric)i) ==
+					     (enum ps_family)family);
+	}
 }
 
 /* A site that is not there takes with it the metrics that need it, and nothing else. */
@@ -122,15 +161,7 @@ static void test_each_site(void **state)
 		given_facts(&facts);
 		facts.sites[site].reason = PLAN_REASON_CALL_ABSENT;
 		given_plan(&facts, &plan);
-		for (int i = 0; i < PS_SITE_MAX; i++)
-			assert_int_equal(plan.site_reason[i],
-					 i == site ? PLAN_REASON_CALL_ABSENT : PLAN_REASON_NONE);
-		assert_int_equal(plan.nsites, PS_SITE_MAX - 1);
-		for (int i = 0; i < PS_METRIC_MAX; i++)
-			assert_int_equal(plan.metric_reason[i],
-					 catalog_metrics[i].sites & (1ULL << site)
-					     ? PLAN_REASON_CALL_ABSENT
-					     : PLAN_REASON_NONE);
+		assert_missing(&plan, 1ULL << site, PLAN_REASON_CALL_ABSENT);
 	}
 }
 
@@ -142,7 +173,7 @@ static void test_each_field(void **state)
 
 	(void)state;
 	for (unsigned int field = 0; field < catalog_nfields; field++) {
-		uint64_t hit = 0;
+		uint64_t missing = 0;
 
 		given_facts(&facts);
 		facts.fields[field].reason = PLAN_REASON_FIELD_ABSENT;
@@ -150,17 +181,17 @@ static void test_each_field(void **state)
 		given_plan(&facts, &plan);
 		assert_int_equal(layout_at(&plan, catalog_fields[field].layout_offset),
 				 PS_NO_OFFSET);
-		for (int i = 0; i < PS_SITE_MAX; i++) {
-			bool needs = catalog_site_fields[i] & (1ULL << field);
-
-			hit |= needs ? 1ULL << i : 0;
-			assert_int_equal(plan.site_reason[i],
-					 needs ? PLAN_REASON_FIELD_ABSENT : PLAN_REASON_NONE);
-		}
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			if (catalog_site_fields[i] & (1ULL << field))
+				missing |= 1ULL << i;
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			assert_int_equal(
+			    plan.site_reason[i],
+			    site_rests((enum ps_site_id)i, missing, PLAN_REASON_FIELD_ABSENT));
 		for (int i = 0; i < PS_METRIC_MAX; i++)
-			assert_int_equal(plan.metric_reason[i] != PLAN_REASON_NONE,
-					 catalog_metrics[i].sites & hit ||
-					     catalog_metrics[i].fields & (1ULL << field));
+			assert_int_equal(plan.metric_reason[i] == PLAN_REASON_NONE,
+					 metric_rests((enum ps_metric)i, missing) &&
+					     !(catalog_metrics[i].fields & (1ULL << field)));
 	}
 }
 
@@ -174,11 +205,30 @@ static void test_each_argument(void **state)
 		given_facts(&facts);
 		facts.arguments[argument].reason = PLAN_REASON_ARGUMENTS_UNEXPECTED;
 		given_plan(&facts, &plan);
-		for (int i = 0; i < PS_SITE_MAX; i++)
-			assert_int_equal(plan.site_reason[i], i == catalog_arguments[argument].site
-								  ? PLAN_REASON_ARGUMENTS_UNEXPECTED
-								  : PLAN_REASON_NONE);
+		assert_missing(&plan, 1ULL << catalog_arguments[argument].site,
+			       PLAN_REASON_ARGUMENTS_UNEXPECTED);
 	}
+}
+
+/* A site that stands in for another has its own reason when that one is missing too. */
+static void test_fallback(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	given_facts(&facts);
+	given_plan(&facts, &plan);
+	assert_int_equal(plan.site_reason[PS_SITE_BUFFER_SIZE], PLAN_REASON_NOT_NEEDED);
+	facts.sites[PS_SITE_BUFFER_DEPTH].reason = PLAN_REASON_FUNCTION_ABSENT;
+	given_plan(&facts, &plan);
+	assert_int_equal(plan.site_reason[PS_SITE_BUFFER_SIZE], PLAN_REASON_NONE);
+	assert_int_equal(plan.metric_reason[PS_METRIC_BUFFER_DEPTH], PLAN_REASON_NONE);
+	assert_int_equal(plan.metric_reason[PS_METRIC_BUFFER_AGE], PLAN_REASON_FUNCTION_ABSENT);
+	facts.sites[PS_SITE_BUFFER_SIZE].reason = PLAN_REASON_CALL_ABSENT;
+	given_plan(&facts, &plan);
+	assert_int_equal(plan.site_reason[PS_SITE_BUFFER_SIZE], PLAN_REASON_CALL_ABSENT);
+	assert_int_equal(plan.metric_reason[PS_METRIC_BUFFER_DEPTH], PLAN_REASON_FUNCTION_ABSENT);
 }
 
 /* The back-pressure check finds the pipeline by its listener's address. */
@@ -260,6 +310,7 @@ int main(void)
 	    cmocka_unit_test(test_each_site),
 	    cmocka_unit_test(test_each_field),
 	    cmocka_unit_test(test_each_argument),
+	    cmocka_unit_test(test_fallback),
 	    cmocka_unit_test(test_listener_absent),
 	    cmocka_unit_test(test_late_attach_is_optional),
 	    cmocka_unit_test(test_hash),

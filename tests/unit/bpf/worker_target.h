@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hand-made target for the CDC bodies. Included by each test: the bodies are inline functions
- * that see this layout as their constant.
+ * A hand-made target for the bodies of all families. Included by each test: the bodies are inline
+ * functions that see this layout as their constant.
  */
-#ifndef CDC_TARGET_H
-#define CDC_TARGET_H
+#ifndef WORKER_TARGET_H
+#define WORKER_TARGET_H
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "buffer.bpf.h"
 #include "cdc.bpf.h"
 
 #define BIAS      0x10000ULL
