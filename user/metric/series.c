@@ -67,14 +67,13 @@ void metric_series_merge(struct metric_series *series, const struct metric_row *
 	series->set = true;
 }
 
-/* How often this record was written: a histogram's buckets say so, others may have counts. */
-static uint64_t count_updates(const struct metric_row *row, const struct metric_series *one,
-			      const struct metric_point *point)
+/* How often this record was written: counts of its own say so, or what it has counted. */
+static uint64_t count_updates(const struct metric_row *row, const struct metric_point *point)
 {
-	uint64_t updates = row->bounds || row->nupdates ? 0 : 1;
+	uint64_t updates = 0;
 
-	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
-		updates += one->buckets[i];
+	if (!row->nupdates)
+		return row->type == METRIC_GAUGE ? 1 : count_of(row, point);
 	for (size_t i = 0; i < row->nupdates; i++)
 		updates += load(point, row->updates + i * sizeof(uint64_t));
 	return updates;
@@ -88,6 +87,6 @@ void metric_series_add(struct metric_series *series, const struct metric_row *ro
 	one.value = load(point, row->bounds ? row->sum : row->value);
 	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
 		one.buckets[i] = load(point, row->value + i * sizeof(uint64_t));
-	one.updates = count_updates(row, &one, point);
+	one.updates = count_updates(row, point);
 	metric_series_merge(series, row, &one);
 }

@@ -171,7 +171,6 @@ const struct metric_row metric_table[] = {
 	    .record = METRIC_RECORD_TABLES,
 	    .nlabels = 3,
 	    .value = offsetof(struct ps_table, events),
-	    UPDATES(ps_table, events),
 	},
     [PS_METRIC_CDC_LAG] =
 	{
@@ -307,6 +306,7 @@ const struct metric_row metric_table[] = {
 	    .record = METRIC_RECORD_SOURCES,
 	    .nlabels = 1,
 	    .value = offsetof(struct ps_source, paused_ns),
+	    UPDATES(ps_source, pauses),
 	},
     [PS_METRIC_CDC_PAUSES] =
 	{

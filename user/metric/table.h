@@ -101,8 +101,9 @@ struct metric_row {
 	uint16_t value;                     /* offset of the value, or of the buckets: u64 or s64 */
 	uint16_t sum;                       /* offset of a histogram's sum: u64 */
 	const struct metric_bounds *bounds; /* of a histogram, else NULL */
-	/* Of others: offset and number of the u64 counts whose sum is how often the record was
-	 * written for this metric. None: it counts as once. */
+	/* Offset and number of the u64 counts whose sum is how often the record was written for
+	 * this metric. None: that is what a histogram or counter has counted; of a gauge it is not
+	 * known, and is once. A counter that moves by more than one at a time needs them. */
 	uint16_t updates;
 	uint16_t nupdates;
 };

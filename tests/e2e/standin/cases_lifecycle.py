@@ -368,6 +368,7 @@ def case_ended_processes_leave_totals_and_no_records(_):
         scrape = keeper.scrape()
         assert scrape.one(compare.EVENTS, **labels) == 25 * runs
         assert scrape.one(f"{compare.DURATION}_count", source=source) == 25 * runs
+        assert scrape.one(LAG_COUNT, source=source) == 25 * runs
         assert not scrape.select(STATE, source=source), "a gauge of processes that are gone"
         assert scrape.one("philoscope_map_entries", map="tables") == 0
         with Worker() as worker:

@@ -146,6 +146,18 @@ static void test_no_room_needed(void **state)
 	assert_line(given, OVERFLOWED("other_cdc_pipeline_state"), "0");
 }
 
+/* A source with 2^i durations, 5 retries, and 2 pauses that took 7 seconds. */
+static void add_source(struct given *given, uint32_t pid, const char *name, unsigned int i)
+{
+	struct ps_source *source = given_source(given, pid, name);
+
+	source->duration_buckets[i] = 1ULL << i;
+	source->retries = 5;
+	source->pauses = 2;
+	source->paused_ns = 7000000000;
+	given_state(given, pid, name)->at_ns = 1;
+}
+
 /* What a metric's update is, by its type: all of it that found no room, of all identities. */
 static void test_updates_are_counted(void **state)
 {
@@ -158,19 +170,18 @@ static void test_updates_are_counted(void **state)
 		add_table(given, pid, "p.a", 100, 90);
 		add_table(given, pid, "p.b", 10, 0);
 		add_table(given, pid, "p.c", 1000, 999);
-		given_source(given, pid, "s")->duration_buckets[0] = 1;
-		given_source(given, pid, "t")->duration_buckets[1] = 2;
-		given_source(given, pid, "u")->duration_buckets[2] = 4;
-		given_state(given, pid, "s")->at_ns = 1;
-		given_state(given, pid, "t")->at_ns = 1;
-		given_state(given, pid, "u")->at_ns = 1;
+		add_source(given, pid, "s", 0);
+		add_source(given, pid, "t", 1);
+		add_source(given, pid, "u", 2);
 	}
 	assert_line(given, SHOWN(EVENTS), "4");
 	assert_line(given, OVERFLOWED(EVENTS), "2020");
 	assert_line(given, OVERFLOWED(LAG), "1998"); /* times alone move it */
 	assert_line(given, OVERFLOWED("philotes_cdc_event_lag_seconds"), "1998");
 	assert_line(given, OVERFLOWED(DURATION), "12");
-	assert_line(given, OVERFLOWED("philotes_cdc_pipeline_state"), "4"); /* not counted */
+	assert_line(given, OVERFLOWED("philotes_cdc_retries_total"), "20");
+	assert_line(given, OVERFLOWED("philotes_cdc_paused_seconds_total"), "8"); /* times */
+	assert_line(given, OVERFLOWED("philotes_cdc_pipeline_state"), "4");       /* not counted */
 }
 
 static void remember(struct given *given, struct metric_admission **ret_admission)
