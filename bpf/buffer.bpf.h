@@ -11,6 +11,7 @@
 #ifndef BUFFER_BPF_H
 #define BUFFER_BPF_H
 
+#include "audit.bpf.h"
 #include "histogram.bpf.h"
 #include "pipeline.bpf.h"
 
@@ -93,6 +94,7 @@ static __always_inline void buffer_batch_body(const struct pt_regs *ctx)
 	if (slot->batch.start_ns)
 		drop(PS_DROP_SPAN_ABANDONED);
 	slot->batch = (struct ps_batch_call){.start_ns = bpf_ktime_get_ns()};
+	audit_processor(slot, &frame, GO_ARG0(ctx));
 }
 
 /* ReadBatch has returned: []BufferedEvent, error. */
@@ -140,8 +142,10 @@ static __always_inline void buffer_dlq_body(const struct pt_regs *ctx)
 		return;
 	key_begin_processor(&slot->other, &frame, frame.args + layout.dlq_processor);
 	record = series_get(&buffers, &buffers_long, &slot->other);
-	if (record)
-		series_add(&record->dead_letters, 1);
+	if (!record)
+		return;
+	series_add(&record->dead_letters, 1);
+	slot->processor_audit.counted[AUDIT_DEAD_LETTERS]++;
 }
 
 static __always_inline struct ps_batch *buffer_batches(struct ps_scratch *s, __u32 outcome)
@@ -216,14 +220,18 @@ static __always_inline void buffer_end_body(const struct pt_regs *ctx)
 	key_begin_processor(&slot->other, &frame, frame.args + layout.loop_processor);
 	if (good) {
 		buffer = series_get(&buffers, &buffers_long, &slot->other);
-		if (buffer)
+		if (buffer) {
 			series_add(&buffer->events_processed, call.marked);
+			slot->processor_audit.counted[AUDIT_PROCESSED] += call.marked;
+		}
 	}
 	record = buffer_batches(&slot->other, call.outcome);
 	if (!record)
 		return;
-	if (good)
+	if (good) {
 		series_add(&record->batches, 1);
+		slot->processor_audit.counted[AUDIT_BATCHES]++;
+	}
 	buffer_time(record, &call);
 }
 

@@ -11,6 +11,7 @@
 #ifndef CDC_BPF_H
 #define CDC_BPF_H
 
+#include "audit.bpf.h"
 #include "clock.bpf.h"
 #include "histogram.bpf.h"
 #include "pipeline.bpf.h"
@@ -39,6 +40,7 @@ static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 	key_begin_pipeline(&slot->other, &frame, pipeline);
 	state_put(&slot->other, GO_ARG1(ctx), now_ns, BPF_ANY);
 	pause_note(&slot->other, GO_ARG1(ctx), now_ns);
+	audit_pipeline_at_rest(slot, &frame, pipeline);
 }
 
 /* (*Pipeline).saveCheckpoint: every few seconds. */
@@ -48,8 +50,10 @@ static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 	struct go_frame frame;
 
 	slot = goroutine_here(ctx, PS_SITE_CDC_CHECKPOINT, &frame);
-	if (slot)
-		state_adopt_pipeline(slot, &frame, GO_ARG0(ctx));
+	if (!slot)
+		return;
+	state_adopt_pipeline(slot, &frame, GO_ARG0(ctx));
+	audit_pipeline(slot, &frame, GO_ARG0(ctx));
 }
 
 /* (*BackpressureController).check: once a second, also while the pipeline is paused for good. */
@@ -148,6 +152,8 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 	cdc_abandon_save(slot);
 	slot->pipeline = 0;
 	slot->in_step = 1;
+	audit_forget(&slot->pipeline_audit);
+	audit_pipeline(slot, &frame, GO_ARG0(ctx));
 }
 
 /* Philotes counts each attempt as it begins: at 0 this one is the first of all. */
@@ -282,6 +288,8 @@ static __always_inline void cdc_event_body(const struct pt_regs *ctx)
 		cdc_keep_texts(&frame, (__u8 *)event);
 	if (record) {
 		series_add(&record->events, 1);
+		slot->pipeline_audit.counted[AUDIT_EVENTS]++;
+		slot->pipeline_audit.counted[AUDIT_BUFFERED]++;
 		cdc_record_lag(record, (struct go_time *)event, now_ns);
 	}
 	if (cdc_has_spans())
@@ -351,12 +359,15 @@ static __always_inline void cdc_event_end_body(const struct pt_regs *ctx)
 
 /* ---- errors ---- */
 
-static __always_inline void cdc_count_error(const struct ps_scratch *s)
+/* By the key in slot->other; what it is to the audit: one more, or one less, of a counter. */
+static __always_inline void cdc_count_error(struct ps_goroutine *slot, __u32 counter, __s64 more)
 {
-	struct ps_errors *record = series_get(&errors, &errors_long, s);
+	struct ps_errors *record = series_get(&errors, &errors_long, &slot->other);
 
-	if (record)
-		series_add(&record->errors, 1);
+	if (!record)
+		return;
+	series_add(&record->errors, 1);
+	slot->pipeline_audit.counted[counter] += more;
 }
 
 /* The call that wraps the error of a buffer write in processEvent. */
@@ -374,7 +385,7 @@ static __always_inline void cdc_unbuffered_body(const struct pt_regs *ctx)
 		pipeline = 0;
 	key_begin_pipeline(&slot->other, &frame, pipeline);
 	key_add_word(&slot->other, PS_LABEL_KIND, "buffer");
-	cdc_count_error(&slot->other);
+	cdc_count_error(slot, AUDIT_BUFFERED, -1);
 }
 
 /*
@@ -394,7 +405,7 @@ static __always_inline void cdc_failed_body(const struct pt_regs *ctx)
 		return;
 	key_begin_pipeline(&slot->other, &frame, pipeline);
 	key_add_word(&slot->other, PS_LABEL_KIND, "source");
-	cdc_count_error(&slot->other);
+	cdc_count_error(slot, AUDIT_ERRORS, 1);
 }
 
 #endif

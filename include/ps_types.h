@@ -16,7 +16,7 @@
  * Another number means that nothing of it is understood. tests/unit/probe/test_schema.c fails when
  * something of it changes and the number does not.
  */
-#define PS_SCHEMA_VERSION 3
+#define PS_SCHEMA_VERSION 4
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
@@ -38,7 +38,8 @@
 	X(ERRORS, errors, ps_errors, 4096, 256)               \
 	X(CHECKPOINTS, checkpoints, ps_checkpoint, 4096, 256) \
 	X(BUFFERS, buffers, ps_buffer, 4096, 256)             \
-	X(BATCHES, batches, ps_batch, 4096, 256)
+	X(BATCHES, batches, ps_batch, 4096, 256)              \
+	X(AUDITS, audits, ps_audit, 8192, 256)
 
 /* The longest record. */
 #define PS_MAX_WORDS 32
@@ -240,6 +241,26 @@ struct ps_batch_call {
 	__u32 marking;  /* MarkProcessed was called */
 };
 
+/* audits, audits_long: (process, source, counter) -> this. */
+struct ps_audit {
+	__s64 drift;  /* what the target counted more than we did, since it was first seen */
+	__u64 at_ns;  /* CLOCK_MONOTONIC of the comparison */
+	__u64 age_ns; /* set when it is read */
+};
+
+/*
+ * What was counted of one owner (a pipeline, or a batch processor) on the goroutine that works for
+ * it, and what its own totals were when it was first seen. In the order of the owner's counters:
+ * bpf/audit.bpf.h.
+ */
+#define PS_AUDIT_COUNTERS 3
+struct ps_audited {
+	__u64 owner; /* its address; 0 = none has been seen */
+	__u64 goid;  /* addresses and goroutines come again, numbers of goroutines do not */
+	__s64 counted[PS_AUDIT_COUNTERS];
+	__s64 base[PS_AUDIT_COUNTERS];
+};
+
 /* goroutines: one slot per goroutine of a target that ever ran a probed call. */
 struct ps_goroutine_key {
 	struct ps_process process;
@@ -269,6 +290,8 @@ struct ps_goroutine {
 			       */
 	__u64 save_start_ns;  /* CLOCK_MONOTONIC of the open checkpoint save; 0 = none is open */
 	struct ps_batch_call batch;
+	struct ps_audited pipeline_audit;
+	struct ps_audited processor_audit;
 	__u32 image;
 	__u8 retrying; /* the retryer announced another attempt of the open event */
 	__u8 in_step;  /* Run's begin or an event's end was seen: the next attempt is a first one */
@@ -317,8 +340,6 @@ struct ps_host {
  * has no such field (the programs that need it are then not attached).
  */
 struct ps_layout {
-	__u32 image; /* number of the image object, never 0 */
-	__u32 pad;
 	__u64 rodata_start; /* read-only segment(s) as in the file: strings there are keyed by
 			       address */
 	__u64 rodata_end;
@@ -333,9 +354,16 @@ struct ps_layout {
 	__s32 state_machine_state;
 	__s32 state_machine_listeners;
 	__s32 controller_state_machine;
-	__s32 retryer_source_name; /* of later Philotes; else PS_NO_OFFSET */
-	__s32 processor_source;    /* buffer.BatchProcessor .config.SourceID */
-	__s32 stats_unprocessed;   /* in buffer.Stats, which is returned in registers */
+	__s32 retryer_source_name;     /* of later Philotes; else PS_NO_OFFSET */
+	__s32 pipeline_errors;         /* stats.Errors */
+	__s32 pipeline_buffered;       /* stats.EventsBuffered */
+	__s32 pipeline_buffer_enabled; /* config.BufferEnabled */
+	__s32 processor_batches;       /* stats.BatchesProcessed */
+	__s32 processor_events;        /* stats.EventsProcessed */
+	__s32 processor_dead_letters;  /* stats.DLQCount */
+	__s32 g_goid;                  /* in runtime.g */
+	__s32 processor_source;        /* buffer.BatchProcessor .config.SourceID */
+	__s32 stats_unprocessed;       /* in buffer.Stats, which is returned in registers */
 	__s32 stats_lag;
 	/* In the argument area of the function: of the event that is passed there, and of the
 	 * receivers that are kept there. */
@@ -348,6 +376,7 @@ struct ps_layout {
 	__s32 loop_processor;  /* in processLoop */
 	__s32 batch_processor; /* in processBatchWithRetry */
 	__s32 dlq_processor;   /* in sendToDLQ */
+	__u32 image;           /* number of the image object, never 0; behind the last offset */
 	__u64 listener_va;     /* entry of pipeline.New.func1 */
 	struct ps_host run;    /* (*Pipeline).Run */
 	struct ps_host batch;  /* (*BatchProcessor).processBatchWithRetry */
@@ -372,11 +401,13 @@ PS_ASSERT_SIZE(ps_state, 16);
 PS_ASSERT_SIZE(ps_buffer, 56 + 8 * PS_BATCH_EVENTS_BUCKETS);
 PS_ASSERT_SIZE(ps_batch, 16 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_batch_call, 24);
+PS_ASSERT_SIZE(ps_audit, 24);
+PS_ASSERT_SIZE(ps_audited, 64);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
-PS_ASSERT_SIZE(ps_goroutine, 56 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_goroutine, 184 + 2 * sizeof(struct ps_scratch));
 PS_ASSERT_SIZE(ps_file_id, 16);
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 176 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 200 + 16 * PS_SITE_MAX);
 
 #endif

@@ -12,7 +12,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-#include "host.h"
+#include "hostcheck.h"
 #include "metric/admission.h"
 #include "probe/goroutines.h"
 #include "retire.h"

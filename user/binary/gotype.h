@@ -7,6 +7,7 @@
 #include "binary/goimage.h"
 
 enum {
+	GOKIND_BOOL = 1,
 	GOKIND_INT32 = 5,
 	GOKIND_INT64 = 6,
 	GOKIND_ARRAY = 17,

@@ -120,6 +120,12 @@ static bool is_of_targets(const struct metric_row *row)
 	return row->prefix == METRIC_PREFIX_TARGET;
 }
 
+/* Also some of the observer's own numbers are about targets. */
+static bool has_identity(const struct metric_row *row)
+{
+	return !metric_records[row->record].own;
+}
+
 static void write_series(struct exposing *exposing, const struct metric_series *series)
 {
 	write_head(exposing);
@@ -137,7 +143,7 @@ static void make_labels(struct exposing *exposing, uint32_t identity,
 	unsigned int count = 0;
 
 	strbuf_reset(&exposing->labels);
-	if (is_of_targets(exposing->row)) {
+	if (has_identity(exposing->row)) {
 		const struct metric_text *text = &exposing->owners.identities[identity];
 
 		strbuf_add(&exposing->labels, text->text, text->len);

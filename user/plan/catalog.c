@@ -202,6 +202,13 @@ enum field {
 	PROCESSOR_SOURCE,
 	STATS_UNPROCESSED,
 	STATS_LAG,
+	PIPELINE_ERRORS,
+	PIPELINE_BUFFERED,
+	PIPELINE_BUFFER_ENABLED,
+	PROCESSOR_BATCHES,
+	PROCESSOR_EVENTS,
+	PROCESSOR_DEAD_LETTERS,
+	G_GOID,
 	FIELD_MAX
 };
 
@@ -236,6 +243,19 @@ const struct catalog_field catalog_fields[] = {
 			   TO(stats_unprocessed)},
     [STATS_LAG] = {BUFFER, "Stats", "Lag", CATALOG_KIND_WORD, TO(stats_lag),
 		   .type_name = "time.Duration"},
+    [PIPELINE_ERRORS] = {PIPELINE, "Pipeline", "stats.Errors", CATALOG_KIND_WORD,
+			 TO(pipeline_errors)},
+    [PIPELINE_BUFFERED] = {PIPELINE, "Pipeline", "stats.EventsBuffered", CATALOG_KIND_WORD,
+			   TO(pipeline_buffered)},
+    [PIPELINE_BUFFER_ENABLED] = {PIPELINE, "Pipeline", "config.BufferEnabled", GOKIND_BOOL,
+				 TO(pipeline_buffer_enabled)},
+    [PROCESSOR_BATCHES] = {BUFFER, "BatchProcessor", "stats.BatchesProcessed", CATALOG_KIND_WORD,
+			   TO(processor_batches)},
+    [PROCESSOR_EVENTS] = {BUFFER, "BatchProcessor", "stats.EventsProcessed", CATALOG_KIND_WORD,
+			  TO(processor_events)},
+    [PROCESSOR_DEAD_LETTERS] = {BUFFER, "BatchProcessor", "stats.DLQCount", CATALOG_KIND_WORD,
+				TO(processor_dead_letters)},
+    [G_GOID] = {"runtime", "g", "goid", CATALOG_KIND_WORD, TO(g_goid)},
 };
 const unsigned int catalog_nfields = ARRAY_LEN(catalog_fields);
 _Static_assert(ARRAY_LEN(catalog_fields) == FIELD_MAX, "a field lacks its row");
@@ -317,9 +337,12 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
     [PS_SITE_BUFFER_READ] = FIELD(PROCESSOR_SOURCE),
 };
 
-/* Only to time the first event of a pipeline that ran before we came, and for retryers outside of
- * pipelines. */
-const uint64_t catalog_optional_fields = FIELD(PIPELINE_EVENTS) | FIELD(RETRYER_SOURCE_NAME);
+/* Only to time the first event of a pipeline that ran before we came, for retryers outside of
+ * pipelines, and for the audit. */
+const uint64_t catalog_optional_fields =
+    FIELD(PIPELINE_EVENTS) | FIELD(RETRYER_SOURCE_NAME) | FIELD(PIPELINE_ERRORS) |
+    FIELD(PIPELINE_BUFFERED) | FIELD(PIPELINE_BUFFER_ENABLED) | FIELD(PROCESSOR_BATCHES) |
+    FIELD(PROCESSOR_EVENTS) | FIELD(PROCESSOR_DEAD_LETTERS) | FIELD(G_GOID);
 
 const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     /* state machine -> listener -> pipeline: the listener is known by its code address. */

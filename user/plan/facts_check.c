@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "binary/gotype.h"
 #include "binary/insn.h"
 #include "util/cleanup.h"
 
@@ -246,33 +247,44 @@ static bool check_listener(const struct subject *subject)
 }
 
 /* One offset, or a reason why there is none. */
-static bool is_offset(const struct facts_field *field)
+static bool is_offset(const struct facts_field *field, int32_t alignment)
 {
 	if (field->reason >= PLAN_REASON_MAX)
 		return false;
 	if (field->reason != PLAN_REASON_NONE)
 		return field->offset == PS_NO_OFFSET;
-	return field->offset >= 0 && field->offset <= MAX_FIELD_BYTES && field->offset % WORD == 0;
+	return field->offset >= 0 && field->offset <= MAX_FIELD_BYTES &&
+	       field->offset % alignment == 0;
 }
 
 /* Rows behind the catalog's are as facts_clear leaves them. */
-static bool are_offsets(const struct facts_field *fields, unsigned int n, unsigned int max)
+static bool are_clear(const struct facts_field *fields, unsigned int begin, unsigned int end)
 {
-	for (unsigned int i = 0; i < max; i++)
-		if (i < n ? !is_offset(&fields[i])
-			  : fields[i].offset != PS_NO_OFFSET || fields[i].reason)
+	for (unsigned int i = begin; i < end; i++)
+		if (fields[i].offset != PS_NO_OFFSET || fields[i].reason)
 			return false;
 	return true;
 }
 
+/* All but flags are words. */
 static bool check_fields(const struct subject *subject)
 {
-	return are_offsets(subject->facts->fields, catalog_nfields, FACTS_MAX_FIELDS);
+	const struct facts_field *fields = subject->facts->fields;
+
+	for (unsigned int i = 0; i < catalog_nfields; i++)
+		if (!is_offset(&fields[i], catalog_fields[i].kind == GOKIND_BOOL ? 1 : WORD))
+			return false;
+	return are_clear(fields, catalog_nfields, FACTS_MAX_FIELDS);
 }
 
 static bool check_arguments(const struct subject *subject)
 {
-	return are_offsets(subject->facts->arguments, catalog_narguments, FACTS_MAX_ARGUMENTS);
+	const struct facts_field *arguments = subject->facts->arguments;
+
+	for (unsigned int i = 0; i < catalog_narguments; i++)
+		if (!is_offset(&arguments[i], WORD))
+			return false;
+	return are_clear(arguments, catalog_narguments, FACTS_MAX_ARGUMENTS);
 }
 
 static int32_t offset_of(const struct facts *facts, size_t layout_offset)

@@ -19,6 +19,7 @@ static const uint64_t gauges[PS_RECORD_MAX] = {
 	WORD(ps_table, lag_ns) | WORD(ps_table, lag_at_ns) | WORD(ps_table, newest_ns),
     [PS_RECORD_SOURCES] = WORD(ps_source, paused_since_ns),
     [PS_RECORD_STATES] = ALL_WORDS,
+    [PS_RECORD_AUDITS] = ALL_WORDS,
     [PS_RECORD_BUFFERS] = WORD(ps_buffer, depth) | WORD(ps_buffer, depth_at_ns) |
 			  WORD(ps_buffer, age_ns) | WORD(ps_buffer, age_at_ns),
 };

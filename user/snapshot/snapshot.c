@@ -165,6 +165,7 @@ static void settle(const struct taking *taking, enum ps_record kind, uint8_t *va
 	} rows[] = {
 	    {PS_RECORD_SOURCES, offsetof(struct ps_source, paused_ns),
 	     offsetof(struct ps_source, paused_since_ns)},
+	    {PS_RECORD_AUDITS, offsetof(struct ps_audit, age_ns), offsetof(struct ps_audit, at_ns)},
 	};
 	uint64_t sum_ns, since_ns, until_ns = taking->begun_ns;
 

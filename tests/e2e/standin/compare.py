@@ -53,12 +53,19 @@ def counters(observer, *workers):
     return scrape
 
 
+def no_drift(scrape):
+    """What the targets say themselves is what was counted of them, wherever it was compared."""
+    wrong = {tuple(sorted(key)): value for key, value in scrape.select("philoscope_audit_drift").items() if value}
+    assert not wrong, f"audit: {wrong}"
+
+
 def no_drops(scrape, **allowed):
     """Nothing was dropped but for these reasons, exactly so often."""
     drops = {dict(key)["reason"]: value for key, value in scrape.select("philoscope_drops_total").items()}
     assert len(drops) >= 10, "the drop reasons are not all shown"
     wrong = {reason: value for reason, value in drops.items() if value != allowed.get(reason, 0)}
     assert not wrong, f"drops: {wrong}, expected {allowed}"
+    no_drift(scrape)
 
 
 def lag(scrape, worker):

@@ -134,6 +134,13 @@ static inline int setup(void **state)
 	    .retryer_source_name = offsetof(struct fake_retryer, name),
 	    .process_event_pipeline = SPILLED,
 	    .save_checkpoint_pipeline = SPILLED,
+	    .pipeline_errors = PS_NO_OFFSET,
+	    .pipeline_buffered = PS_NO_OFFSET,
+	    .pipeline_buffer_enabled = PS_NO_OFFSET,
+	    .processor_batches = PS_NO_OFFSET,
+	    .processor_events = PS_NO_OFFSET,
+	    .processor_dead_letters = PS_NO_OFFSET,
+	    .g_goid = PS_NO_OFFSET, /* no audit */
 	    .listener_va = 0x4242,
 	    .run = {.start = RUN_START, .end = RUN_END},
 	};

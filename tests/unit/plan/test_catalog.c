@@ -33,7 +33,7 @@ static void test_layout_numbers_are_written_once(void **state)
 {
 	uint8_t written[sizeof(struct ps_layout)] = {0};
 	const size_t first = offsetof(struct ps_layout, event_timestamp);
-	const size_t end = offsetof(struct ps_layout, listener_va);
+	const size_t end = offsetof(struct ps_layout, image);
 
 	(void)state;
 	for (unsigned int i = 0; i < catalog_nfields; i++)

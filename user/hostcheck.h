@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the observer can run here at all. */
-#ifndef HOST_H
-#define HOST_H
+#ifndef HOSTCHECK_H
+#define HOSTCHECK_H
 
 #include "kernel/features.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host.h"
+#include "hostcheck.h"
 
 #include <errno.h>
 #include <string.h>
