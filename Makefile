@@ -164,8 +164,9 @@ $(O)/tools/philoscope_faults: $(USER_SOURCES:%.c=$(O)/flt/%.o)
 # ---- unit tests and fuzzers: always sanitized ----------------------------------------------------------------------------
 
 # Bodies of BPF programs are compiled for the host, against mocks: without the kernel's types.
+# Their host.h goes before that of user/.
 HOST_BPF := -DPS_HOST_TEST -Ibpf -Itests/unit/bpf
-TEST_FLAGS = $(CSTD) $(WARNINGS) $(san_flags) $(INCLUDES) -Itests/unit $(if $(filter tests/unit/bpf/%,$<),$(HOST_BPF))
+TEST_FLAGS = $(CSTD) $(WARNINGS) $(san_flags) $(if $(filter tests/unit/bpf/%,$<),$(HOST_BPF)) $(INCLUDES) -Itests/unit
 
 $(O)/san/tests/%.o: tests/%.c $(O)/.flags | $(SKELETONS)
 	@mkdir -p $(@D)
