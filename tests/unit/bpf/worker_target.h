@@ -99,25 +99,8 @@ static __u64 goroutine;
 
 #define TEXT(s) ((struct text){(s), sizeof(s) - 1})
 
-static inline int setup(void **state)
+static inline void setup_layout(void)
 {
-	(void)state;
-	host_reset();
-	host_add_map(processes);
-	host_add_map(process_cgroups);
-	host_add_map(texts);
-	host_add_map(goroutines);
-#define X(id, name, type, entries, entries_long) \
-	host_add_map(name);                      \
-	host_add_map(name##_long);
-	PS_RECORDS(X)
-#undef X
-	host_add_map(drops);
-	host_add_map(wall_clock);
-	host_add_map(zeroes);
-	*(struct ps_clock *)host_map_value(&wall_clock, 0) = (struct ps_clock){.valid = 1};
-	host_mono_ns = 5 * SECOND;
-	host_tai_ns = NOW_UNIX;
 	plan = (struct ps_layout){
 	    .image = 1,
 	    .event_timestamp = offsetof(struct fake_event, timestamp),
@@ -148,6 +131,28 @@ static inline int setup(void **state)
 		plan.sites[i].va = 0x1000;
 	plan.sites[PS_SITE_CDC_UNBUFFERED].spdelta = 64;
 	plan.sites[PS_SITE_CDC_SAVED].spdelta = 64;
+}
+
+static inline int setup(void **state)
+{
+	(void)state;
+	host_reset();
+	host_add_map(processes);
+	host_add_map(process_cgroups);
+	host_add_map(texts);
+	host_add_map(goroutines);
+#define X(id, name, type, entries, entries_long) \
+	host_add_map(name);                      \
+	host_add_map(name##_long);
+	PS_RECORDS(X)
+#undef X
+	host_add_map(drops);
+	host_add_map(wall_clock);
+	host_add_map(zeroes);
+	*(struct ps_clock *)host_map_value(&wall_clock, 0) = (struct ps_clock){.valid = 1};
+	host_mono_ns = 5 * SECOND;
+	host_tai_ns = NOW_UNIX;
+	setup_layout();
 	root_node = (struct kernfs_node){.name = ""};
 	pod_node = (struct kernfs_node){.parent = &root_node, .name = "pod7"};
 	container_node = (struct kernfs_node){.parent = &pod_node, .name = "0123abcd"};
