@@ -9,9 +9,10 @@ import random
 import signal
 import threading
 import time
+from datetime import datetime
 
 import workload
-from checks import (check_after_exit, check_drops, check_durations, check_events,
+from checks import (check_after_exit, check_counter, check_drops, check_durations, check_events,
                     check_lag_gauges, check_lag_histograms, check_newest, check_probes, check_state,
                     check_unharmed, equal_rows, settled_scrape, wait_buffered, whole)
 from util import settle, wait_for
@@ -246,6 +247,9 @@ def failed_writes(bench):
         bench.equal("philotes_cdc_event_lag_seconds_count", count, whole(scrape.value(
             "philotes_cdc_event_lag_seconds_count", source=pair.source_label, table=table)), table)
     _check_waits(bench, scrape, pair.source_label, retried=12)
+    # Every attempt of the seven, two of three of the five; two more attempts each.
+    check_counter(bench, observer, "philotes_cdc_errors_total", 21 + 10, source=pair.source_label, error_type="buffer")
+    check_counter(bench, observer, "philotes_cdc_retries_total", 2 * 12, source=pair.source_label)
     check_unharmed(bench, worker)
     check_drops(bench, observer.scrape())
 
@@ -282,12 +286,23 @@ def paused_and_resumed(bench):
     pair.buffer.execute("UPDATE philotes.cdc_events SET processed_at = now()")
     worker.wait_log(MSG_RESUMED)
     check_state(bench, observer, pair.source_label, RUNNING, "resumed")
+    _check_pause(bench, observer, worker, pair.source_label)
     _drain(pair, work.total())
     scrape = settled_scrape(observer, pair.source_label, work.expected)
     check_events(bench, scrape, pair.source_label, work.expected)
     check_durations(bench, scrape, pair.source_label, work.total())
     check_unharmed(bench, worker)
     check_drops(bench, observer.scrape())
+
+
+def _check_pause(bench, observer, worker, source):
+    """One pause, as long as the worker's log says."""
+    begun, ended = (datetime.fromisoformat(worker.process.log_records(message)[0]["time"]).timestamp()
+                    for message in (MSG_PAUSED, MSG_RESUMED))
+    check_counter(bench, observer, "philotes_cdc_pauses_total", 1, source=source)
+    spent = observer.scrape().value("philotes_cdc_paused_seconds_total", source=source)
+    bench.check(spent is not None and abs(spent - (ended - begun)) <= 0.05, "philotes_cdc_paused_seconds_total",
+                f"{ended - begun:.3f} ± 50 ms", spent, source)
 
 
 def _check_waiting(bench, observer, pair):
@@ -361,6 +376,7 @@ def source_lost(bench):
                         f"WHERE slot_name = '{pair.slot}'")
     bench.equal("worker exit code", 1, worker.process.wait())
     check_after_exit(bench, observer, pair.source_label, work.expected)
+    check_counter(bench, observer, "philotes_cdc_errors_total", 1, source=pair.source_label, error_type="source")
     check_drops(bench, observer.scrape())
 
 

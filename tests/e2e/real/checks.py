@@ -58,6 +58,22 @@ def check_drops(bench, scrape):
     wrong = {labels.get("reason"): value for labels, value in drops if value}
     bench.check(bool(drops) and not wrong, "philoscope_drops_total", "exported, all 0",
                 wrong or (f"{len(drops)} reasons, all 0" if drops else "nothing exported"))
+    check_audit(bench, scrape)
+
+
+def check_audit(bench, scrape):
+    """What the worker says of itself is what was counted of it."""
+    drifts = scrape.select("philoscope_audit_drift")
+    wrong = [(labels, value) for labels, value in drifts if value]
+    bench.equal("philoscope_audit_drift", [], wrong, f"{len(drifts)} comparisons")
+
+
+def check_counter(bench, observer, name, wanted, **labels):
+    """At rest the counter is this; an absent series is 0."""
+    def seen():
+        return int(observer.scrape().total(name, **labels))
+    settle(lambda: seen() == wanted)
+    bench.equal(name, wanted, seen(), " ".join(labels.values()))
 
 
 def check_state(bench, observer, source, state, when):
