@@ -218,15 +218,21 @@ $(BENCH_PROGRAMS): $(O)/bench/%: tests/bench/%.c $(O)/libphiloscope.a $(BENCH_SK
 
 # ---- programs that the tests beside the stand-in run -----------------------------------------------------------------------
 
-C_TOOLS := $(patsubst tests/e2e/standin/tools/%.c,$(O)/tools/%,$(call find,tests/e2e/standin/tools,'*.c'))
-TOOLS := $(C_TOOLS) $(O)/tools/philoscope_faults
+PRELOADS := $(patsubst tests/e2e/standin/tools/preload/%.c,$(O)/tools/%.so,$(call find,tests/e2e/standin/tools/preload,'*.c'))
+C_TOOLS := $(patsubst tests/e2e/standin/tools/%.c,$(O)/tools/%,\
+	   $(filter-out tests/e2e/standin/tools/preload/%,$(call find,tests/e2e/standin/tools,'*.c')))
+TOOLS := $(C_TOOLS) $(PRELOADS) $(O)/tools/philoscope_faults
+$(PRELOADS): $(O)/tools/%.so: tests/e2e/standin/tools/preload/%.c
+	@mkdir -p $(@D)
+	$(say) 'CC tool' $@
+	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) -fPIC -shared -MMD -MP $< $(LDFLAGS) -ldl -o $@
 $(C_TOOLS): $(O)/tools/%: tests/e2e/standin/tools/%.c $(O)/libphiloscope.a
 	@mkdir -p $(@D)
 	$(say) 'CC tool' $@
 	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -Itests/unit -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 # With a reader that does what the file tells it to: shows what the confinement is good for.
 $(O)/tools/hostile_observer: tests/unit/plan/hostile.c
--include $(C_TOOLS:%=%.d)
+-include $(C_TOOLS:%=%.d) $(PRELOADS:%.so=%.d)
 
 # ---- fixtures, documents -------------------------------------------------------------------------------------------------
 

@@ -20,9 +20,12 @@
 #include "shown.h"
 #include "statedir.h"
 #include "util/cleanup.h"
+#include "util/monotonic.h"
 
 /* Only the safety net: processes announce themselves at exec. */
-#define RESCAN_SECONDS 30
+#define RESCAN_SECONDS  30
+/* Retiring looks at all records: however many processes end, it is done once in this time. */
+#define RETIRE_PAUSE_NS 1000000000ULL
 
 struct app {
 	const struct options *options;
@@ -34,7 +37,8 @@ struct app {
 	struct metric_admission *admission;
 	struct state *state;
 	struct http_server *server;
-	int epoll_fd, signal_fd, rescan_fd, clock_fd;
+	int epoll_fd, signal_fd, rescan_fd, retire_fd, clock_fd;
+	uint64_t retire_ns; /* when retire_fd goes off, CLOCK_MONOTONIC; UINT64_MAX = it does not */
 	bool stop;
 };
 
@@ -48,11 +52,14 @@ struct app {
 static void forget_target(struct app *app, pid_t pid)
 {
 	struct target *target = target_find(&app->targets, pid);
+	struct observed *observed = target ? target->image : NULL;
 
 	if (!target)
 		return;
 	pthread_mutex_lock(&app->lock);
-	free(target->image);
+	if (observed)
+		observed->image->live_ns = monotonic_ns();
+	free(observed);
 	target_remove(&app->targets, pid);
 	pthread_mutex_unlock(&app->lock);
 }
@@ -111,6 +118,23 @@ static void consider(struct app *app, pid_t pid, const struct ps_process *proces
 		log_debug("cannot look at process %d: %s, ignoring", pid, strerror(-r));
 }
 
+/* Not before the pause is over, not later than it is due by now. */
+static void retire_at(struct app *app, uint64_t at_ns)
+{
+	uint64_t first_ns = monotonic_ns() + RETIRE_PAUSE_NS;
+	struct itimerspec timer;
+
+	if (at_ns < first_ns)
+		at_ns = first_ns;
+	if (at_ns >= app->retire_ns)
+		return;
+	app->retire_ns = at_ns;
+	timer = (struct itimerspec){.it_value.tv_sec = (time_t)(at_ns / 1000000000ULL),
+				    .it_value.tv_nsec = (long)(at_ns % 1000000000ULL)};
+	if (timerfd_settime(app->retire_fd, TFD_TIMER_ABSTIME, &timer, NULL) < 0)
+		log_warn("cannot set a timer: %s, ignoring", strerror(errno));
+}
+
 static void on_process_event(void *ctx, const struct ps_process_event *event)
 {
 	struct app *app = ctx;
@@ -121,6 +145,7 @@ static void on_process_event(void *ctx, const struct ps_process_event *event)
 			   goroutines_forget(app->shared, event));
 	if (event->kind == PS_PROCESS_EXIT) {
 		note_death(app, pid);
+		retire_at(app, 0);
 		return;
 	}
 	forget_target(app, pid);
@@ -208,14 +233,19 @@ static bool is_used(void *ctx, const struct image *image)
 static void retire(struct app *app)
 {
 	struct scrape_source source = scrape_source_of(app);
-	int r;
+	uint64_t due_ns = UINT64_MAX;
+	int r, forgotten;
 
 	pthread_mutex_lock(&app->lock);
-	r = retire_ended(&source);
-	registry_release_unused(app->registry, app->options->image_ttl_ns, is_used, app);
+	r = retire_ended(&source, &due_ns);
+	registry_release_unused(app->registry, app->options->image_ttl_ns, is_used, app, &due_ns);
+	forgotten = registry_forget_released(app->registry);
 	pthread_mutex_unlock(&app->lock);
 	if (r < 0)
 		log_warn("cannot retire ended processes: %s, ignoring", strerror(-r));
+	if (forgotten < 0)
+		log_warn("cannot forget binaries: %s, ignoring", strerror(-forgotten));
+	retire_at(app, due_ns);
 }
 
 static void on_change(struct app *app)
@@ -267,6 +297,16 @@ static void on_rescan(struct app *app)
 	}
 }
 
+static void on_retire(struct app *app)
+{
+	uint64_t expirations;
+
+	if (read(app->retire_fd, &expirations, sizeof(expirations)) > 0) {
+		app->retire_ns = UINT64_MAX;
+		retire(app);
+	}
+}
+
 /* A timer far ahead that the kernel cancels when the wall clock is set. */
 static int arm_clock(const struct app *app)
 {
@@ -311,9 +351,10 @@ static int open_fds(struct app *app)
 	app->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	app->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	app->rescan_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	app->retire_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	app->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (app->epoll_fd < 0 || app->signal_fd < 0 || app->rescan_fd < 0 || app->clock_fd < 0 ||
-	    timerfd_settime(app->rescan_fd, 0, &rescan_timer, NULL) < 0)
+	if (app->epoll_fd < 0 || app->signal_fd < 0 || app->rescan_fd < 0 || app->retire_fd < 0 ||
+	    app->clock_fd < 0 || timerfd_settime(app->rescan_fd, 0, &rescan_timer, NULL) < 0)
 		return -errno;
 	return arm_clock(app);
 }
@@ -328,6 +369,7 @@ static int watch_all(struct app *app)
 	    {probe_shared_event_fd(app->shared), on_events},
 	    {registry_change_fd(app->registry), on_change},
 	    {app->rescan_fd, on_rescan},
+	    {app->retire_fd, on_retire},
 	    {app->clock_fd, on_clock_set},
 	};
 
@@ -366,8 +408,7 @@ static int open_shared(struct app *app, const struct kernel_features *features)
 
 	if (r == 0 || !state_is_kept(app->state))
 		return r;
-	state_close(TAKE_PTR(app->state));
-	r = state_dir_open_none(app->options->state_dir, strerror(-r), &app->state);
+	r = state_dir_leave(app->options->state_dir, -r, &app->state);
 	return r < 0 ? r : probe_shared_new(features, app->state, &app->shared);
 }
 
@@ -432,7 +473,7 @@ static void finish(struct app *app)
 	http_server_free(app->server);
 	metric_admission_free(app->admission);
 	identities_free(app->identities);
-	if (app->state && app->options->remove_on_stop)
+	if (app->stop && app->options->remove_on_stop)
 		state_remove(app->state);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
@@ -441,6 +482,7 @@ static void finish(struct app *app)
 		free(app->targets.targets[i].image);
 	target_table_done(&app->targets);
 	close_p(&app->clock_fd);
+	close_p(&app->retire_fd);
 	close_p(&app->rescan_fd);
 	close_p(&app->signal_fd);
 	close_p(&app->epoll_fd);
@@ -466,6 +508,8 @@ int app_run(const struct options *options)
 	    .epoll_fd = -1,
 	    .signal_fd = -1,
 	    .rescan_fd = -1,
+	    .retire_fd = -1,
+	    .retire_ns = UINT64_MAX,
 	    .clock_fd = -1,
 	};
 	int r;

@@ -124,6 +124,10 @@ int command_status(int argc, char **argv)
 		return fail(dir, r);
 	printf("state  %s, schema %u, %s\n", dir, schema,
 	       in_use ? "a philoscope works with it" : "no philoscope works with it");
+	if (schema == 0) {
+		puts("not finished: the next start begins anew");
+		return EXIT_OK;
+	}
 	if (schema != PS_SCHEMA_VERSION) {
 		printf("of another version (this is schema %u): the next start replaces it\n",
 		       PS_SCHEMA_VERSION);

@@ -98,6 +98,22 @@ static int load(struct identities *identities)
 	return r;
 }
 
+/* A crash may leave whose a process was that is forgotten itself. */
+static int forget_orphans(const struct identities *identities, int processes_fd)
+{
+	_cleanup_map_copy_ struct map_copy copy = {0};
+	struct ps_process_info info;
+	int r = map_copy_read(identities->owners_fd, &copy);
+
+	for (size_t i = 0; r == 0 && i < copy.n; i++) {
+		const void *process = copy.keys + i * copy.key_size;
+
+		if (bpf_map_lookup_elem(processes_fd, process, &info) == -ENOENT)
+			r = bpf_map_delete_elem(identities->owners_fd, process);
+	}
+	return r;
+}
+
 int identities_new(const struct probe_shared *shared, bool with_pid,
 		   struct identities **ret_identities)
 {
@@ -111,6 +127,8 @@ int identities_new(const struct probe_shared *shared, bool with_pid,
 	identities->map_fd = state_map_fd(probe_shared_state(shared), STATE_IDENTITIES);
 	identities->with_pid = with_pid;
 	r = load(identities);
+	if (r == 0)
+		r = forget_orphans(identities, probe_shared_map_fd(shared, "processes"));
 	if (r == 0)
 		*ret_identities = TAKE_PTR(identities);
 	return r;

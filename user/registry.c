@@ -223,15 +223,35 @@ static void claim_links(struct registry *registry, const struct finding *finding
 	inode->watch = watch_file(registry, finding->exe_fd);
 }
 
-/* What is not attached now and was before had nobody who counted in between. */
+/* Nothing of it is loaded or attached. */
+static bool is_released(const struct registry *registry, const struct image *image)
+{
+	return !image->loaded && !inodes_inherited(registry->inodes, image, 0);
+}
+
+static bool is_over(const void *ctx, uint32_t number)
+{
+	const struct registry *registry = ctx;
+	const struct image *image = images_get(registry->images, number);
+
+	return image && is_released(registry, image);
+}
+
+/* What is not attached now and was before had nobody who counted in between; maybe as another
+ * image, because it was planned in another way. */
 static void close_gap(struct registry *registry, const struct finding *finding,
 		      const struct image *image)
 {
+	const struct gap gap = {.image = image->number,
+				.exe = &finding->exe,
+				.before_ns = registry->start_ns,
+				.is_over = is_over,
+				.ctx = registry};
 	struct inode inode;
 
 	if (inodes_take_inherited(registry->inodes, &finding->exe, &inode) == 0)
 		drop_links(registry, &inode);
-	if (gap_close(registry->shared, image->number, &finding->exe, registry->start_ns) < 0)
+	if (gap_close(registry->shared, &gap) < 0)
 		log_warn("cannot read which processes were counted before, ignoring");
 }
 
@@ -367,10 +387,12 @@ static struct image *find_superseded(const struct registry *registry, pid_t pid,
 /* Nothing of the old plan may run when the new one begins. */
 static void supersede(struct registry *registry, struct image *image)
 {
+	const struct gap gap = {.image = image->number, .before_ns = registry->start_ns};
+
 	log_info("binary %s is to be probed in another way than before", image->binary);
 	drop_image_links(registry, image);
 	images_unload(registry->images, image);
-	if (gap_close(registry->shared, image->number, NULL, registry->start_ns) < 0)
+	if (gap_close(registry->shared, &gap) < 0)
 		log_warn("cannot read which processes were counted before, ignoring");
 }
 
@@ -491,13 +513,16 @@ struct image *registry_image(const struct registry *registry, uint32_t number)
 
 /* ---- the end of an image ---- */
 
-static bool is_released(const struct registry *registry, const struct image *image)
+static void release(struct registry *registry, struct image *image)
 {
-	return !image->loaded && !inodes_inherited(registry->inodes, image, 0);
+	log_info("binary %s has not run for a while: its probes are released", image->binary);
+	drop_image_links(registry, image);
+	images_unload(registry->images, image);
 }
 
 void registry_release_unused(struct registry *registry, uint64_t ttl_ns,
-			     bool (*is_used)(void *ctx, const struct image *image), void *ctx)
+			     bool (*is_used)(void *ctx, const struct image *image), void *ctx,
+			     uint64_t *due_ns)
 {
 	uint64_t now_ns = monotonic_ns();
 	struct image *const *images;
@@ -508,32 +533,54 @@ void registry_release_unused(struct registry *registry, uint64_t ttl_ns,
 
 		if (is_used(ctx, image))
 			image->live_ns = now_ns;
-		if (now_ns - image->live_ns <= ttl_ns || is_released(registry, image))
+		else if (is_released(registry, image))
 			continue;
-		log_info("binary %s has not run for a while: its probes are released",
-			 image->binary);
-		drop_image_links(registry, image);
-		images_unload(registry->images, image);
+		else if (now_ns - image->live_ns > ttl_ns)
+			release(registry, image);
+		else if (image->live_ns + ttl_ns < *due_ns)
+			*due_ns = image->live_ns + ttl_ns;
 	}
 }
 
-static bool has_processes(const struct snapshot *snapshot, uint32_t image)
+static bool has_processes(const struct map_copy *processes, uint32_t image)
 {
-	for (size_t i = 0; i < snapshot->nprocesses; i++)
-		if (snapshot->processes[i].info.image == image)
+	struct ps_process_info info;
+
+	for (size_t i = 0; i < processes->n; i++) {
+		memcpy(&info, processes->values + i * processes->value_size, sizeof(info));
+		if (info.image == image)
 			return true;
+	}
 	return false;
 }
 
-/* From the end, because the last one takes the place of one that goes. */
-void registry_forget_released(struct registry *registry, const struct snapshot *snapshot)
+static bool has_released(const struct registry *registry)
 {
 	struct image *const *images;
+	size_t n = images_all(registry->images, &images);
 
+	while (n > 0 && !is_released(registry, images[n - 1]))
+		n--;
+	return n > 0;
+}
+
+/* From the end, because the last one takes the place of one that goes. */
+int registry_forget_released(struct registry *registry)
+{
+	_cleanup_map_copy_ struct map_copy processes = {0};
+	struct image *const *images;
+	int r;
+
+	if (!has_released(registry))
+		return 0;
+	r = map_copy_read(probe_shared_map_fd(registry->shared, "processes"), &processes);
+	if (r < 0)
+		return r;
 	for (size_t i = images_all(registry->images, &images); i-- > 0;) {
 		struct image *image = images[i];
 
-		if (is_released(registry, image) && !has_processes(snapshot, image->number))
+		if (is_released(registry, image) && !has_processes(&processes, image->number))
 			images_forget(registry->images, image);
 	}
+	return 0;
 }

@@ -10,7 +10,6 @@
 
 #include "images.h"
 #include "inodes.h"
-#include "snapshot/snapshot.h"
 #include "target/target.h"
 
 struct registry;
@@ -66,11 +65,13 @@ struct image *registry_image(const struct registry *registry, uint32_t number);
 
 /*
  * Releases every image that no process has run for ttl_ns: links keep the file system of a
- * container busy that is gone. is_used says whether anybody still holds the image.
+ * container busy that is gone. is_used says whether anybody still holds the image. *due_ns
+ * (CLOCK_MONOTONIC) is brought forward to when the next one is to be released.
  */
 void registry_release_unused(struct registry *registry, uint64_t ttl_ns,
-			     bool (*is_used)(void *ctx, const struct image *image), void *ctx);
-/* Forgets released images of which the kernel has no process any more. */
-void registry_forget_released(struct registry *registry, const struct snapshot *snapshot);
+			     bool (*is_used)(void *ctx, const struct image *image), void *ctx,
+			     uint64_t *due_ns);
+/* Forgets released images of which the kernel has no process any more. 0 or -errno. */
+int registry_forget_released(struct registry *registry);
 
 #endif

@@ -107,17 +107,22 @@ static int identity_of(const struct scrape_source *source, const struct snapshot
 		   : -EAGAIN;
 }
 
-/* The process's entry goes last: it is what makes the others be looked for. */
+/* The process's entry goes when all others have: it is what makes them be looked for. Whose it was is
+ * needed for that. */
 static int remove_process(const struct retiring *retiring, const struct ps_process *process)
 {
 	const struct probe_shared *shared = retiring->source->shared;
 	struct ps_process_event event = {.process = *process, .kind = PS_PROCESS_EXIT};
+	int r;
 
 	state_drop(retiring->state, PS_DROP_SPAN_ABANDONED, goroutines_forget(shared, &event));
 	bpf_map_delete_elem(probe_shared_map_fd(shared, "process_cgroups"), process);
-	identities_forget_process(retiring->source->identities, process);
 	FAULT_POINT(remove_process);
-	return bpf_map_delete_elem(probe_shared_map_fd(shared, "processes"), process);
+	r = bpf_map_delete_elem(probe_shared_map_fd(shared, "processes"), process);
+	FAULT_POINT(disown_process);
+	if (r == 0)
+		identities_forget_process(retiring->source->identities, process);
+	return r;
 }
 
 static int retire_process(const struct retiring *retiring, const struct snapshot_process *process,
@@ -146,14 +151,13 @@ static bool is_present(const struct retiring *retiring, uint32_t wanted)
 	return false;
 }
 
-static bool has_expired(const struct retiring *retiring, uint32_t number)
+/* When its time is over; a process that is still there keeps it even then. */
+static uint64_t expiry_ns(const struct retiring *retiring, uint32_t number)
 {
 	const struct scrape_source *source = retiring->source;
 	const struct state_identity *identity = identities_get(source->identities, number);
 
-	return identity->expired ||
-	       (monotonic_ns() - identity->last_ns > source->options->identity_ttl_ns &&
-		!is_present(retiring, number));
+	return identity->expired ? 0 : identity->last_ns + source->options->identity_ttl_ns;
 }
 
 static int forget_identity(const struct retiring *retiring, uint32_t number)
@@ -168,17 +172,24 @@ static int forget_identity(const struct retiring *retiring, uint32_t number)
 }
 
 /* From the end, because the last one takes the place of one that goes. */
-static int expire(const struct retiring *retiring)
+static int expire(const struct retiring *retiring, uint64_t *due_ns)
 {
 	const struct identities *identities = retiring->source->identities;
+	uint64_t now_ns = monotonic_ns();
 	size_t n = 0;
 	int r = 0;
 
 	while (identities_at(identities, n))
 		n++;
-	while (n-- > 0 && r == 0)
-		if (has_expired(retiring, identities_at(identities, n)))
-			r = forget_identity(retiring, identities_at(identities, n));
+	while (n-- > 0 && r == 0) {
+		uint32_t number = identities_at(identities, n);
+		uint64_t at_ns = expiry_ns(retiring, number);
+
+		if (at_ns < now_ns && (at_ns == 0 || !is_present(retiring, number)))
+			r = forget_identity(retiring, number);
+		else if (at_ns >= now_ns && at_ns < *due_ns)
+			*due_ns = at_ns;
+	}
 	return r;
 }
 
@@ -213,12 +224,21 @@ static int retire_marked(const struct retiring *retiring, const struct snapshot 
 	return r;
 }
 
-int retire_ended(const struct scrape_source *source)
+/* Folds what ended before `retiring`'s snapshot was taken. */
+static int retire_all(const struct retiring *retiring, const struct snapshot *before,
+		      const bool *ended)
+{
+	int r = retire_marked(retiring, before, ended, true);
+
+	return r < 0 ? r : retire_marked(retiring, before, ended, false);
+}
+
+int retire_ended(const struct scrape_source *source, uint64_t *due_ns)
 {
 	_cleanup_(snapshot_free_p) struct snapshot *before = NULL, *after = NULL;
 	_cleanup_free_ bool *ended = NULL;
 	struct retiring retiring = {.source = source, .state = probe_shared_state(source->shared)};
-	int r = scrape_snapshot(source, &before);
+	int expired, r = scrape_snapshot(source, &before);
 
 	if (r < 0)
 		return r;
@@ -229,15 +249,12 @@ int retire_ended(const struct scrape_source *source)
 		return -ENOMEM;
 	if (find_ended(before, ended)) {
 		r = scrape_snapshot(source, &after);
+		if (r < 0)
+			return r;
 		retiring.snapshot = after;
+		r = retire_all(&retiring, before, ended);
 	}
-	if (r == 0)
-		r = retire_marked(&retiring, before, ended, true);
-	if (r == 0)
-		r = retire_marked(&retiring, before, ended, false);
-	if (r == 0)
-		r = expire(&retiring);
-	if (r == 0)
-		registry_forget_released(source->registry, retiring.snapshot);
-	return r;
+	/* Also when there was no room for a total: this makes some. */
+	expired = expire(&retiring, due_ns);
+	return r < 0 ? r : expired;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/bpffs.h"
+#include "probe/state.h"
 #include "util/log.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -33,8 +34,9 @@ static int mount_usual(const char **ret_why)
 }
 
 /*
- * Sees to it that dir lies on the host's bpffs. 0; -EINVAL when it is no place for state; another
- * -errno when there is none here and now; with the reason in *ret_why.
+ * Sees to it that dir lies on the host's bpffs. 0; -EINVAL when it is no place for state, with what
+ * is wrong for the user in *ret_why; another -errno, with the reason, when there is none here and
+ * now.
  */
 static int prepare(const char *dir, const char **ret_why)
 {
@@ -58,6 +60,7 @@ static int prepare(const char *dir, const char **ret_why)
 	return place == BPFFS_PRIVATE ? -ENODEV : 0;
 }
 
+/* Opens the state at dir (NULL: none is kept). 0, or -errno after a line for -EBUSY. */
 static int open_at(const char *dir, struct state **ret_state)
 {
 	uint32_t replaced;
@@ -74,25 +77,27 @@ static int open_at(const char *dir, struct state **ret_state)
 	return r;
 }
 
-int state_dir_open_none(const char *dir, const char *why, struct state **ret_state)
+static int open_none(struct state **ret_state)
 {
 	int r = open_at(NULL, ret_state);
 
-	if (why)
-		log_warn("cannot keep state in %s: %s; counting stops with philoscope, ignoring",
-			 dir, why);
 	if (r < 0)
 		log_error("cannot make BPF maps: %s", strerror(-r));
 	return r;
 }
 
+static void say_none_is_kept(const char *dir, const char *why)
+{
+	log_warn("cannot keep state in %s: %s; counting stops with philoscope, ignoring", dir, why);
+}
+
 int state_dir_open(const char *dir, struct state **ret_state)
 {
-	const char *why;
+	const char *why = NULL;
 	int r;
 
 	if (!dir)
-		return state_dir_open_none(NULL, NULL, ret_state);
+		return open_none(ret_state);
 	r = prepare(dir, &why);
 	if (r == -EINVAL) {
 		log_error("--state.dir=%s %s", dir, why);
@@ -104,5 +109,14 @@ int state_dir_open(const char *dir, struct state **ret_state)
 			return r;
 		why = strerror(-r);
 	}
-	return state_dir_open_none(dir, why, ret_state);
+	say_none_is_kept(dir, why);
+	return open_none(ret_state);
+}
+
+int state_dir_leave(const char *dir, int error, struct state **state)
+{
+	say_none_is_kept(dir, strerror(error));
+	state_close(*state);
+	*state = NULL;
+	return open_none(state);
 }

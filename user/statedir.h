@@ -3,19 +3,22 @@
 #ifndef STATEDIR_H
 #define STATEDIR_H
 
-#include "probe/state.h"
-
 #define STATE_DIR_DEFAULT "/sys/fs/bpf/philoscope"
 
+struct state;
+
 /*
- * Opens the state in dir (NULL: none is kept). The bpffs at its usual place is mounted when it is
- * missing, but only in the host's mount namespace: in a container it would end with the container.
- * Without a place for state everything works but for what outlives philoscope; that is said. 0 with
- * an owned *ret_state, or -errno after a line (-EINVAL: dir is no place for state; -EBUSY: another
- * process works on it).
+ * Opens the state in dir (NULL: none is kept), which must lie on the host's bpffs. The one at its
+ * usual place is mounted when it is missing, but only in the host's mount namespace: in a container
+ * it would end with the container. Without a place for it everything works but for what outlives
+ * philoscope: none is kept then, and that is said. 0 with an owned *ret_state; -errno after a line
+ * when dir is no place for state, another process works on it, or there is no state at all.
  */
 int state_dir_open(const char *dir, struct state **ret_state);
-/* The same for one that can't be kept in dir, for this reason (NULL: it was not asked for). */
-int state_dir_open_none(const char *dir, const char *why, struct state **ret_state);
+/*
+ * Says that no state can be kept in dir after all, and why; *state becomes one of which nothing is
+ * kept. 0, or -errno after a line: then it is NULL.
+ */
+int state_dir_leave(const char *dir, int error, struct state **state);
 
 #endif

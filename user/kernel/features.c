@@ -8,6 +8,7 @@
 
 #include "kernel/bpf_link.h"
 #include "util/cleanup.h"
+#include "util/fault.h"
 
 /* r0 = 0; exit */
 static const struct bpf_insn return_zero[] = {
@@ -52,7 +53,7 @@ int kernel_features_probe(struct kernel_features *ret_features)
 	    .task_btf = has_helper(BPF_FUNC_get_current_task_btf),
 	    .cookie = has_helper(BPF_FUNC_get_attach_cookie),
 	    .tai = has_helper(BPF_FUNC_ktime_get_tai_ns),
-	    .uprobe_multi = has_uprobe_multi(),
+	    .uprobe_multi = !FAULT_WITHOUT(uprobe_multi) && has_uprobe_multi(),
 	};
 	return 0;
 }

@@ -43,8 +43,36 @@ static void close_process(const struct probe_shared *shared, const struct ps_pro
 	forget_records(probe_shared_map_fd(shared, "states_long"), PS_KEY_LONG_SIZE, process);
 }
 
-int gap_close(const struct probe_shared *shared, uint32_t image, const struct process_exe *exe,
-	      uint64_t before_ns)
+/* Programs only insert these entries, user space alone changes them. */
+static int hand_over(int processes_fd, const struct ps_process *process,
+		     const struct ps_process_info *info, uint32_t image)
+{
+	struct ps_process_info changed = *info;
+
+	changed.image = image;
+	return bpf_map_update_elem(processes_fd, process, &changed, BPF_EXIST);
+}
+
+static bool is_meant(const struct gap *gap, const struct ps_process *process,
+		     const struct ps_process_info *info)
+{
+	if (info->first_hit_ns >= gap->before_ns)
+		return false;
+	if (info->image != gap->image && (!gap->is_over || !gap->is_over(gap->ctx, info->image)))
+		return false;
+	return !gap->exe || runs((pid_t)process->tgid, gap->exe);
+}
+
+static int close_one(const struct probe_shared *shared, const struct gap *gap,
+		     const struct ps_process *process, const struct ps_process_info *info)
+{
+	close_process(shared, process);
+	return info->image == gap->image
+		   ? 0
+		   : hand_over(probe_shared_map_fd(shared, "processes"), process, info, gap->image);
+}
+
+int gap_close(const struct probe_shared *shared, const struct gap *gap)
 {
 	int fd = probe_shared_map_fd(shared, "processes");
 	struct ps_process process, next;
@@ -52,10 +80,13 @@ int gap_close(const struct probe_shared *shared, uint32_t image, const struct pr
 	int r = bpf_map_get_next_key(fd, NULL, &process);
 
 	for (; r == 0; process = next) {
+		int closed = 0;
+
 		r = bpf_map_get_next_key(fd, &process, &next);
-		if (bpf_map_lookup_elem(fd, &process, &info) == 0 && info.image == image &&
-		    info.first_hit_ns < before_ns && (!exe || runs((pid_t)process.tgid, exe)))
-			close_process(shared, &process);
+		if (bpf_map_lookup_elem(fd, &process, &info) == 0 && is_meant(gap, &process, &info))
+			closed = close_one(shared, gap, &process, &info);
+		if (closed < 0)
+			return closed;
 	}
 	return r == -ENOENT ? 0 : r;
 }

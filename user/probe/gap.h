@@ -10,12 +10,20 @@
 #include "probe/shared.h"
 #include "target/process.h"
 
+struct gap {
+	uint32_t image;                /* whose processes counted nothing meanwhile */
+	const struct process_exe *exe; /* only those that run it; NULL: whatever they run */
+	uint64_t before_ns;            /* and were first counted before, CLOCK_MONOTONIC */
+	/* Of these images nothing is left that counts: their processes become this one's, too. NULL
+	 * = of none. */
+	bool (*is_over)(const void *ctx, uint32_t image);
+	const void *ctx;
+};
+
 /*
- * For every process of this image that was counted before before_ns (CLOCK_MONOTONIC) and runs exe
- * (NULL: whatever it runs): forgets its calls in flight and its states. No program may run in them
+ * Forgets what these processes had in flight and their states. No program may run in them
  * meanwhile. 0 or -errno.
  */
-int gap_close(const struct probe_shared *shared, uint32_t image, const struct process_exe *exe,
-	      uint64_t before_ns);
+int gap_close(const struct probe_shared *shared, const struct gap *gap);
 
 #endif

@@ -77,6 +77,50 @@ int state_path(const struct state *state, struct state_path *ret_path, const cha
 	return len + more < (int)sizeof(ret_path->text) ? 0 : -ENAMETOOLONG;
 }
 
+/* ---- the header ---- */
+
+static int read_header(const struct state *state, struct state_header *ret_header)
+{
+	uint32_t index = 0;
+
+	return bpf_map_lookup_elem(state->header_fd, &index, ret_header);
+}
+
+static int write_header(const struct state *state, const struct state_header *header)
+{
+	uint32_t index = 0;
+
+	return bpf_map_update_elem(state->header_fd, &index, header, BPF_ANY);
+}
+
+/* The header says what the rest is; one that can't be read as ours is another schema's. 0 = not
+ * finished. */
+static int read_schema(const struct state *state, uint32_t *ret_schema)
+{
+	struct state_header header = {0};
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	int r = bpf_obj_get_info_by_fd(state->header_fd, &info, &size);
+
+	if (r == 0 && info.value_size == sizeof(header))
+		r = read_header(state, &header);
+	else if (r == 0)
+		header.schema = UINT32_MAX;
+	if (r == 0)
+		*ret_schema = header.schema;
+	return r;
+}
+
+/* From here on nobody believes what is left, whatever becomes of us. */
+static void disown(const struct state *state)
+{
+	struct state_header unfinished = {0};
+	uint32_t schema;
+
+	if (read_schema(state, &schema) == 0 && schema == PS_SCHEMA_VERSION)
+		write_header(state, &unfinished);
+}
+
 /* ---- removing ---- */
 
 static void remove_file(int folder, const char *name)
@@ -85,21 +129,36 @@ static void remove_file(int folder, const char *name)
 	FAULT_POINT(remove_pin);
 }
 
-/* Calls visit for each name in a folder but "." and "..". */
+/* NULL when it can't be read. */
+static DIR *open_names(int parent, const char *folder)
+{
+	int fd = openat(parent, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		close_p(&fd);
+	return dir;
+}
+
+/* The next name but "." and "..", or NULL. */
+static const char *next_name(DIR *dir)
+{
+	struct dirent *entry;
+
+	do
+		entry = readdir(dir);
+	while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	return entry ? entry->d_name : NULL;
+}
+
 static void for_each_name(int parent, const char *folder,
 			  void (*visit)(int folder, const char *name))
 {
-	int fd = openat(parent, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(closedir_p) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	_cleanup_(closedir_p) DIR *dir = open_names(parent, folder);
+	const char *name;
 
-	if (!dir) {
-		close_p(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			visit(dirfd(dir), entry->d_name);
+	while (dir && (name = next_name(dir)))
+		visit(dirfd(dir), name);
 }
 
 /* Begins stop first, then the links go; the dispatch last, for it keeps what they call. */
@@ -143,6 +202,7 @@ void state_remove(struct state *state)
 {
 	if (!state->dir)
 		return;
+	disown(state);
 	remove_all(state->dir_fd);
 	rmdir(state->dir);
 }
@@ -264,38 +324,6 @@ static int open_maps(struct state *state)
 	return 0;
 }
 
-static int read_header(const struct state *state, struct state_header *ret_header)
-{
-	uint32_t index = 0;
-
-	return bpf_map_lookup_elem(state->header_fd, &index, ret_header);
-}
-
-static int write_header(const struct state *state, const struct state_header *header)
-{
-	uint32_t index = 0;
-
-	return bpf_map_update_elem(state->header_fd, &index, header, BPF_ANY);
-}
-
-/* The header says what the rest is; one that can't be read as ours is another schema's. 0 = not
- * finished. */
-static int read_schema(const struct state *state, uint32_t *ret_schema)
-{
-	struct state_header header = {0};
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-	int r = bpf_obj_get_info_by_fd(state->header_fd, &info, &size);
-
-	if (r == 0 && info.value_size == sizeof(header))
-		r = read_header(state, &header);
-	else if (r == 0)
-		header.schema = UINT32_MAX;
-	if (r == 0)
-		*ret_schema = header.schema;
-	return r;
-}
-
 static int make_header(struct state *state)
 {
 	state->header_fd = open_map(state, "header", "header", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t),
@@ -331,10 +359,21 @@ static int start_over(struct state *state)
 	return r < 0 ? r : write_header(state, &header);
 }
 
+/* Things without a header are not ours: the header comes first and goes last. */
+static bool is_anothers(const struct state *state)
+{
+	_cleanup_(closedir_p) DIR *dir = NULL;
+
+	if (!state->dir || faccessat(state->dir_fd, "header", F_OK, 0) == 0)
+		return false;
+	dir = open_names(state->dir_fd, ".");
+	return dir && next_name(dir);
+}
+
 static int fill(struct state *state, uint32_t *ret_replaced)
 {
 	uint32_t schema = 0;
-	int r = make_header(state);
+	int r = is_anothers(state) ? -ENOTEMPTY : make_header(state);
 
 	if (r == 0)
 		r = read_schema(state, &schema);
@@ -377,19 +416,27 @@ static int open_folder(const char *dir, int operation, struct state **ret_state)
 	return flock((*ret_state)->dir_fd, operation | LOCK_NB) < 0 ? -errno : 0;
 }
 
+/* -ENOENT when there is none: then nothing there is ours. */
+static int open_header(struct state *state)
+{
+	struct state_path path;
+	int r = state_path(state, &path, "header");
+
+	if (r == 0)
+		r = state->header_fd = bpf_obj_get(path.text);
+	return r < 0 ? r : 0;
+}
+
 int state_look(const char *dir, struct state **ret_state, uint32_t *ret_schema, bool *ret_in_use)
 {
 	_cleanup_(state_close_p) struct state *state = NULL;
-	struct state_path path;
 	int r = open_folder(dir, LOCK_SH, &state);
 
 	if (!state)
 		return r;
 	*ret_in_use = r == -EWOULDBLOCK;
-	r = state_path(state, &path, "header");
+	r = open_header(state);
 	if (r == 0)
-		r = state->header_fd = bpf_obj_get(path.text);
-	if (r >= 0)
 		r = read_schema(state, ret_schema);
 	if (r == 0 && *ret_schema == PS_SCHEMA_VERSION)
 		r = open_maps(state);
@@ -403,6 +450,8 @@ int state_reset(const char *dir)
 	_cleanup_(state_close_p) struct state *state = NULL;
 	int r = open_folder(dir, LOCK_EX, &state);
 
+	if (r == 0)
+		r = open_header(state);
 	if (r < 0)
 		return r == -EWOULDBLOCK ? -EBUSY : r;
 	state_remove(state);

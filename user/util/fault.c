@@ -19,4 +19,11 @@ void fault_point(const char *name)
 		raise(SIGKILL);
 }
 
+bool fault_without(const char *feature)
+{
+	const char *missing = getenv("PHILOSCOPE_WITHOUT");
+
+	return missing && strcmp(missing, feature) == 0;
+}
+
 #endif

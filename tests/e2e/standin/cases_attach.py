@@ -11,7 +11,7 @@ import subprocess
 
 import compare
 import hostview
-from programs import FIXTURES, ROOT, Observer, Program, Skip, Worker, fixture, until
+from programs import FIXTURES, Observer, Program, ROOT, Skip, Worker, all_collectors_off, fixture, until
 
 STATE = "philotes_cdc_pipeline_state"
 NEVER_MS = 3600000
@@ -254,15 +254,15 @@ def case_other_programs_are_not_probed(_):
             compare.counters(observer, last)
 
 
-def case_a_family_that_is_off_attaches_nothing(_):
-    with Observer("--no-collector.cdc") as observer, Worker() as worker:
+def case_families_that_are_off_attach_nothing(_):
+    with Observer(*all_collectors_off()) as observer, Worker() as worker:
         observer.sees(worker.pid, "refused")
         worker.run(events=20)
         scrape = observer.scrape()
         assert not scrape.total(compare.EVENTS, pid=str(worker.pid))
         assert scrape.total("philoscope_probe_sites", state="attached") == 0
-        assert not [text for text in (info.read_text() for info in pathlib.Path(f"/proc/{observer.pid}/fdinfo").iterdir())
-                    if "uprobe" in text or "link_type:\tperf" in text], "there are links to targets"
+        assert not [text for text in hostview.fdinfos(observer.pid) if "uprobe" in text or "link_type:\tperf" in text], \
+            "there are links to targets"
         infos = scrape.select("philoscope_probe_info", service="worker")
         assert infos and all(dict(key)["reason"] == "family_off" and dict(key)["state"] == "skipped" for key in infos), infos
         if not hostview.probes_of_others(observer.pid):

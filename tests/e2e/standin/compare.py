@@ -79,6 +79,12 @@ def lag(scrape, worker):
             f"lag of {dict(key)}: seen {seen[key]}, expected {value}"
 
 
+def states(scrape, worker):
+    """Every pipeline's state is the oracle's."""
+    name = "philotes_cdc_pipeline_state"
+    same(scrape.select(name, drop=("service",), pid=str(worker.pid)), worker.oracle().select(name), name)
+
+
 def buckets(scrape, name, **labels):
     """Cumulative counts by bound, +Inf last; monotone, and equal to the count."""
     found = {float(dict(key)["le"]): value

@@ -39,14 +39,19 @@ def changed_text(pid):
     return changed
 
 
+def fdinfos(pid):
+    """What the kernel says of each descriptor of a process."""
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            yield info.read_text()
+        except OSError:  # closed meanwhile
+            continue
+
+
 def bpf_ids(pid):
     """{(kind, id)} of the BPF programs, maps and links that a process has open."""
     found = set()
-    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        try:
-            text = info.read_text()
-        except OSError:  # closed meanwhile
-            continue
+    for text in fdinfos(pid):
         link = re.search(r"^link_id:\s*(\d+)", text, re.M)
         if link:  # shows its program, too
             found.add(("link", int(link[1])))
@@ -55,10 +60,15 @@ def bpf_ids(pid):
     return found
 
 
+def bpf(command, attributes):
+    """bpf(2): its answer, or -errno."""
+    answer = _libc.syscall(SYS_BPF, command, attributes, len(attributes))
+    return answer if answer >= 0 else -ctypes.get_errno()
+
+
 def bpf_exists(kind, number):
     """Whether the kernel still has this object."""
-    attr = ctypes.create_string_buffer(number.to_bytes(4, "little"), 128)
-    fd = _libc.syscall(SYS_BPF, GET_FD_BY_ID[kind], attr, len(attr))
+    fd = bpf(GET_FD_BY_ID[kind], ctypes.create_string_buffer(number.to_bytes(4, "little"), 128))
     if fd >= 0:
         os.close(fd)
     return fd >= 0

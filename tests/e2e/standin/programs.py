@@ -45,6 +45,12 @@ def fetch(port, path, data=None):
         return answer.read().decode()
 
 
+def all_collectors_off():
+    """A flag for each family that philoscope knows."""
+    text = subprocess.run([PHILOSCOPE, "--help"], check=True, capture_output=True, text=True).stdout
+    return [word for word in text.split() if word.startswith("--no-collector.")]
+
+
 class Program:
     """A process whose standard error is kept."""
 

@@ -115,7 +115,7 @@ static int open_target(pid_t pid, struct cycle *cycle)
 		return r;
 	facts_from_fd(cycle->exe_fd, &cycle->facts);
 	plan_make(&cycle->facts, &(struct plan_options){0}, &cycle->plan);
-	if (cycle->plan.nsites != PS_SITE_MAX)
+	if (cycle->plan.nsites == 0)
 		return -ENOEXEC;
 	r = kernel_features_probe(&features);
 	if (r == 0)
