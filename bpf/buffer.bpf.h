@@ -15,19 +15,6 @@
 #include "histogram.bpf.h"
 #include "pipeline.bpf.h"
 
-/* Begins a key with the source of the batch processor whose address lies there. */
-static __always_inline void key_begin_processor(struct ps_scratch *s, const struct go_frame *frame,
-						__u64 address)
-{
-	__u64 processor;
-
-	key_begin(s, &frame->key.process);
-	if (go_read_word(address, &processor))
-		key_add_name(s, frame, processor + layout.processor_source);
-	else
-		key_add_unreadable(s, PS_LABEL_SOURCE);
-}
-
 /* ---- depth ---- */
 
 static __always_inline struct ps_buffer *buffer_depth_is(const struct ps_scratch *s, __u64 depth,
@@ -222,6 +209,7 @@ static __always_inline void buffer_end_body(const struct pt_regs *ctx)
 		buffer = series_get(&buffers, &buffers_long, &slot->other);
 		if (buffer) {
 			series_add(&buffer->events_processed, call.marked);
+			series_add(&buffer->batches_processed, 1);
 			slot->processor_audit.counted[AUDIT_PROCESSED] += call.marked;
 		}
 	}

@@ -72,6 +72,20 @@ static __always_inline void key_add_constant(struct ps_scratch *s, __u32 label, 
 	key_set(s, label, PS_LABEL_INLINE, len, len);
 }
 
+/* Takes such a word away again, if it is what was added last. */
+#define key_drop_word(s, label, word) key_drop_constant(s, label, sizeof(word) - 1)
+static __always_inline void key_drop_constant(struct ps_scratch *s, __u32 label, __u32 len)
+{
+	__u8 *end;
+
+	s->used -= len;
+	end = key_end(s);
+	for (__u32 i = 0; i < len; i++)
+		end[i] = 0;
+	s->key.kind[label] = PS_LABEL_NONE;
+	s->key.len[label] = 0;
+}
+
 /*
  * Adds a label. Text in the executable's read-only data is kept as its address: its page may never
  * have been touched, and user space has the file.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* A pipeline: its source's name, its state, its pauses. */
+/* Whose numbers they are: sources of pipelines and batch processors; a pipeline's state and pauses.
+ */
 #ifndef PIPELINE_BPF_H
 #define PIPELINE_BPF_H
 
@@ -34,6 +35,19 @@ static __always_inline void key_begin_pipeline(struct ps_scratch *s, const struc
 	key_begin(s, &frame->key.process);
 	if (go_read_word(pipeline + layout.pipeline_source + 8, &reader))
 		key_add_name(s, frame, reader + layout.reader_name);
+	else
+		key_add_unreadable(s, PS_LABEL_SOURCE);
+}
+
+/* Begins a key with the source of the batch processor whose address lies there. */
+static __always_inline void key_begin_processor(struct ps_scratch *s, const struct go_frame *frame,
+						__u64 address)
+{
+	__u64 processor;
+
+	key_begin(s, &frame->key.process);
+	if (go_read_word(address, &processor))
+		key_add_name(s, frame, processor + layout.processor_source);
 	else
 		key_add_unreadable(s, PS_LABEL_SOURCE);
 }

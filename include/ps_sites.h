@@ -32,7 +32,14 @@
 	X(BUFFER_READ, "buffer_read", BUFFER, buffer_read)          \
 	X(BUFFER_BATCH, "buffer_batch", BUFFER, buffer_batch)
 
-#define PS_SITES(X) PS_CDC_SITES(X) PS_BUFFER_SITES(X)
+#define PS_ICEBERG_SITES(X)                                             \
+	X(ICEBERG_COMMIT, "iceberg_commit", ICEBERG, iceberg_commit)    \
+	X(ICEBERG_UPLOAD, "iceberg_upload", ICEBERG, iceberg_upload)    \
+	X(ICEBERG_PARQUET, "iceberg_parquet", ICEBERG, iceberg_parquet) \
+	X(ICEBERG_TABLE, "iceberg_table", ICEBERG, iceberg_table)       \
+	X(ICEBERG_WRITE, "iceberg_write", ICEBERG, iceberg_write)
+
+#define PS_SITES(X) PS_CDC_SITES(X) PS_BUFFER_SITES(X) PS_ICEBERG_SITES(X)
 
 enum ps_site_id {
 #define X(id, name, family, prog) PS_SITE_##id,
@@ -42,7 +49,7 @@ enum ps_site_id {
 };
 
 /* X(enum suffix, name): --no-collector.<name>, and the object bpf/<name>.bpf.c */
-#define PS_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer)
+#define PS_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg)
 
 enum ps_family {
 #define X(id, name) PS_FAMILY_##id,

@@ -16,7 +16,7 @@
  * Another number means that nothing of it is understood. tests/unit/probe/test_schema.c fails when
  * something of it changes and the number does not.
  */
-#define PS_SCHEMA_VERSION 4
+#define PS_SCHEMA_VERSION 5
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
@@ -39,7 +39,10 @@
 	X(CHECKPOINTS, checkpoints, ps_checkpoint, 4096, 256) \
 	X(BUFFERS, buffers, ps_buffer, 4096, 256)             \
 	X(BATCHES, batches, ps_batch, 4096, 256)              \
-	X(AUDITS, audits, ps_audit, 8192, 256)
+	X(AUDITS, audits, ps_audit, 8192, 256)                \
+	X(COMMITS, commits, ps_commit, 8192, 512)             \
+	X(FAILURES, failures, ps_failures, 8192, 512)         \
+	X(STAGES, stages, ps_stage, 4096, 256)
 
 /* The longest record. */
 #define PS_MAX_WORDS 32
@@ -147,7 +150,7 @@ enum ps_label {
 };
 
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
-#define PS_MS(x)                  ((x)*1000000ULL)
+#define PS_MS(x)                   ((x)*1000000ULL)
 /* By hand: clang-format 14 changes its mind about these with every run. */
 /* clang-format off */
 #define PS_EVENT_LAG_BOUNDS(X) \
@@ -163,16 +166,20 @@ enum ps_label {
 	X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
 	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000)) \
 	X(PS_MS(30000)) X(PS_MS(60000))
+#define PS_COMMIT_DURATION_BOUNDS(X) \
+	X(PS_MS(100)) X(PS_MS(250)) X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) \
+	X(PS_MS(10000)) X(PS_MS(30000)) X(PS_MS(60000))
 /* Events of a batch. */
 #define PS_BATCH_EVENTS_BOUNDS(X) \
 	X(1) X(10) X(50) X(100) X(250) X(500) X(1000) X(5000) X(10000)
 /* clang-format on */
 
-#define PS_ONE(bound)             +1
-#define PS_EVENT_LAG_BUCKETS      (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
-#define PS_EVENT_DURATION_BUCKETS (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
-#define PS_STEP_DURATION_BUCKETS  (0 PS_STEP_DURATION_BOUNDS(PS_ONE) + 1)
-#define PS_BATCH_EVENTS_BUCKETS   (0 PS_BATCH_EVENTS_BOUNDS(PS_ONE) + 1)
+#define PS_ONE(bound)              +1
+#define PS_EVENT_LAG_BUCKETS       (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
+#define PS_EVENT_DURATION_BUCKETS  (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_STEP_DURATION_BUCKETS   (0 PS_STEP_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_BATCH_EVENTS_BUCKETS    (0 PS_BATCH_EVENTS_BOUNDS(PS_ONE) + 1)
+#define PS_COMMIT_DURATION_BUCKETS (0 PS_COMMIT_DURATION_BOUNDS(PS_ONE) + 1)
 
 /* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at
  * processEvent. */
@@ -216,6 +223,7 @@ struct ps_checkpoint {
 /* buffers, buffers_long: (process, source) -> this. */
 struct ps_buffer {
 	__u64 events_processed;
+	__u64 batches_processed; /* with those events */
 	__u64 dead_letters;
 	__u64 events_sum;                              /* of the batches that were read */
 	__u64 events_buckets[PS_BATCH_EVENTS_BUCKETS]; /* not cumulative */
@@ -230,6 +238,35 @@ struct ps_batch {
 	__u64 batches;
 	__u64 duration_sum_ns;
 	__u64 duration_buckets[PS_STEP_DURATION_BUCKETS]; /* not cumulative */
+};
+
+/* commits, commits_long: (process, source, table) -> this. One file each. */
+struct ps_commit {
+	__u64 commits;
+	__u64 bytes;
+	__u64 rows;
+	__u64 duration_sum_ns;
+	__u64 duration_buckets[PS_COMMIT_DURATION_BUCKETS]; /* not cumulative */
+	__s64 freshness_ns;                                 /* of the last commit */
+	__u64 freshness_at_ns;                              /* CLOCK_MONOTONIC; 0 = never told */
+};
+
+/* failures, failures_long: (process, source, stage, table) -> this. */
+struct ps_failures {
+	__u64 failures;
+};
+
+/* stages, stages_long: (process, source, stage) -> this. */
+struct ps_stage {
+	__u64 duration_sum_ns;
+	__u64 duration_buckets[PS_STEP_DURATION_BUCKETS]; /* not cumulative */
+};
+
+/* A write of a table in flight. */
+struct ps_write_call {
+	__u64 start_ns; /* CLOCK_MONOTONIC; 0 = none is open, or it began before we came */
+	__u64 stage_ns; /* when its stage began; 0 = before we came */
+	__u64 bytes;    /* of the file; 0 = not known */
 };
 
 /* A batch in flight. */
@@ -292,6 +329,7 @@ struct ps_goroutine {
 	struct ps_batch_call batch;
 	struct ps_audited pipeline_audit;
 	struct ps_audited processor_audit;
+	struct ps_write_call write;
 	__u32 image;
 	__u8 retrying; /* the retryer announced another attempt of the open event */
 	__u8 in_step;  /* Run's begin or an event's end was seen: the next attempt is a first one */
@@ -365,6 +403,9 @@ struct ps_layout {
 	__s32 processor_source;        /* buffer.BatchProcessor .config.SourceID */
 	__s32 stats_unprocessed;       /* in buffer.Stats, which is returned in registers */
 	__s32 stats_lag;
+	__s32 buffered_timestamp; /* buffer.BufferedEvent .Event.Timestamp */
+	__s32 parquet_bytes;      /* writer.ParquetResult .FileSizeInBytes */
+	__s32 writer_source_name; /* writer.IcebergWriter, of later Philotes; else PS_NO_OFFSET */
 	/* In the argument area of the function: of the event that is passed there, and of the
 	 * receivers that are kept there. */
 	__s32 process_event_slot;
@@ -376,6 +417,9 @@ struct ps_layout {
 	__s32 loop_processor;  /* in processLoop */
 	__s32 batch_processor; /* in processBatchWithRetry */
 	__s32 dlq_processor;   /* in sendToDLQ */
+	__s32 write_writer;    /* in writeTableEvents: the receiver, */
+	__s32 write_table;     /* the table's name, and */
+	__s32 write_events;    /* the slice of events */
 	__u32 image;           /* number of the image object, never 0; behind the last offset */
 	__u64 listener_va;     /* entry of pipeline.New.func1 */
 	struct ps_host run;    /* (*Pipeline).Run */
@@ -398,16 +442,20 @@ PS_ASSERT_SIZE(ps_source, 40 + 8 * PS_EVENT_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_errors, 8);
 PS_ASSERT_SIZE(ps_checkpoint, 16 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_state, 16);
-PS_ASSERT_SIZE(ps_buffer, 56 + 8 * PS_BATCH_EVENTS_BUCKETS);
+PS_ASSERT_SIZE(ps_buffer, 64 + 8 * PS_BATCH_EVENTS_BUCKETS);
 PS_ASSERT_SIZE(ps_batch, 16 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_batch_call, 24);
 PS_ASSERT_SIZE(ps_audit, 24);
 PS_ASSERT_SIZE(ps_audited, 64);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
-PS_ASSERT_SIZE(ps_goroutine, 184 + 2 * sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_goroutine, 208 + 2 * sizeof(struct ps_scratch));
 PS_ASSERT_SIZE(ps_file_id, 16);
+PS_ASSERT_SIZE(ps_commit, 48 + 8 * PS_COMMIT_DURATION_BUCKETS);
+PS_ASSERT_SIZE(ps_failures, 8);
+PS_ASSERT_SIZE(ps_stage, 8 + 8 * PS_STEP_DURATION_BUCKETS);
+PS_ASSERT_SIZE(ps_write_call, 24);
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 200 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 224 + 16 * PS_SITE_MAX);
 
 #endif

@@ -23,6 +23,7 @@ BOUNDS(event_lag_bounds, PS_EVENT_LAG_BOUNDS);
 BOUNDS(event_duration_bounds, PS_EVENT_DURATION_BOUNDS);
 BOUNDS(step_duration_bounds, PS_STEP_DURATION_BOUNDS);
 BOUNDS(batch_events_bounds, PS_BATCH_EVENTS_BOUNDS);
+BOUNDS(commit_duration_bounds, PS_COMMIT_DURATION_BOUNDS);
 
 /* The observer's own numbers, row by row. */
 
@@ -135,6 +136,15 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_AUDITS] = {.labels = {"source", "counter"},
 			      .kind = PS_RECORD_AUDITS,
 			      .parts = {ONE(SOURCE), ONE(KIND)}},
+    [METRIC_RECORD_COMMITS] = {.labels = {"source", "table"},
+			       .kind = PS_RECORD_COMMITS,
+			       .parts = {ONE(SOURCE), ONE(TABLE)}},
+    [METRIC_RECORD_FAILURES] = {.labels = {"source", "table", "stage"},
+				.kind = PS_RECORD_FAILURES,
+				.parts = {ONE(SOURCE), ONE(TABLE), ONE(KIND)}},
+    [METRIC_RECORD_STAGES] = {.labels = {"source", "stage"},
+			      .kind = PS_RECORD_STAGES,
+			      .parts = {ONE(SOURCE), ONE(KIND)}},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = own_build},
     [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = own_targets},
@@ -159,253 +169,134 @@ PS_METRICS(X)
 	.updates = offsetof(struct type, counts), \
 	.nupdates = sizeof(((struct type *)0)->counts) / sizeof(uint64_t)
 
+/* The rows of targets, by the record that the number is in. The help text comes last. */
+#define VALUE(id, rec, n, of, member)                              \
+	TARGET(id), .record = METRIC_RECORD_##rec, .nlabels = (n), \
+		    .value = offsetof(struct of, member)
+#define COUNTER(id, rec, n, of, member) VALUE(id, rec, n, of, member), .type = METRIC_COUNTER
+#define GAUGE(id, rec, n, of, member, moment)                               \
+	VALUE(id, rec, n, of, member), .type = METRIC_GAUGE, .timed = true, \
+				       .at = offsetof(struct of, moment)
+#define HISTOGRAM(id, rec, n, of, member, total, list)           \
+	VALUE(id, rec, n, of, member), .type = METRIC_HISTOGRAM, \
+				       .sum = offsetof(struct of, total), .bounds = &(list)
+
 #define OWN_VALUE(i)   ((i) * sizeof(uint64_t)) /* in metric_own.values */
 #define SELF(own_name) .prefix = METRIC_PREFIX_SELF, .name = own_name
 
 /* The merging rules are the contract's: counters and histograms add up, gauges show what was
  * written last. */
 const struct metric_row metric_table[] = {
-    [PS_METRIC_CDC_EVENTS] =
-	{
-	    TARGET(CDC_EVENTS),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Change events handed to the pipeline, once per attempt.",
-	    .record = METRIC_RECORD_TABLES,
-	    .nlabels = 3,
-	    .value = offsetof(struct ps_table, events),
-	},
+    [PS_METRIC_CDC_EVENTS] = {COUNTER(CDC_EVENTS, TABLES, 3, ps_table, events), .unit = "",
+			      .help = "Change events handed to the pipeline, once per attempt."},
     [PS_METRIC_CDC_LAG] =
-	{
-	    TARGET(CDC_LAG),
-	    .type = METRIC_GAUGE,
-	    .unit = "seconds",
-	    .help = "Age of the change event handed to the pipeline last, at that moment; negative "
-		    "when the database's clock is ahead.",
-	    .format = METRIC_SIGNED_NS,
-	    .merge = METRIC_LATEST,
-	    .record = METRIC_RECORD_TABLES,
-	    .nlabels = 2,
-	    .timed = true,
-	    .at = offsetof(struct ps_table, lag_at_ns),
-	    .value = offsetof(struct ps_table, lag_ns),
-	    UPDATES(ps_table, lag_buckets),
-	},
+	{GAUGE(CDC_LAG, TABLES, 2, ps_table, lag_ns, lag_at_ns), .unit = "seconds",
+	 .format = METRIC_SIGNED_NS, UPDATES(ps_table, lag_buckets), .merge = METRIC_LATEST,
+	 .help = "Age of the change event handed to the pipeline last, at that moment; "
+		 "negative when the database's clock is ahead."},
     [PS_METRIC_CDC_ERRORS] =
-	{
-	    TARGET(CDC_ERRORS),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help =
-		"Errors: writes to the buffer that failed, each attempt for itself (buffer), and "
-		"errors of the source on which the pipeline gave up (source).",
-	    .record = METRIC_RECORD_ERRORS,
-	    .nlabels = 2,
-	    .value = offsetof(struct ps_errors, errors),
-	},
-    [PS_METRIC_CDC_RETRIES] =
-	{
-	    TARGET(CDC_RETRIES),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Times a change event was to be tried again after an error.",
-	    .record = METRIC_RECORD_SOURCES,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_source, retries),
-	},
+	{COUNTER(CDC_ERRORS, ERRORS, 2, ps_errors, errors), .unit = "",
+	 .help = "Errors: writes to the buffer that failed, each attempt for itself (buffer), "
+		 "and errors of the source on which the pipeline gave up (source)."},
+    [PS_METRIC_CDC_RETRIES] = {COUNTER(CDC_RETRIES, SOURCES, 1, ps_source, retries), .unit = "",
+			       .help =
+				   "Times a change event was to be tried again after an error."},
     [PS_METRIC_CDC_STATE] =
-	{
-	    TARGET(CDC_STATE),
-	    .type = METRIC_GAUGE,
-	    .unit = "",
-	    .help =
-		"State of the pipeline: 0 starting, 1 running, 2 paused, 3 stopping, 4 stopped, "
-		"5 failed.",
-	    .format = METRIC_SIGNED,
-	    .merge = METRIC_LATEST,
-	    .record = METRIC_RECORD_STATES,
-	    .nlabels = 1,
-	    .timed = true,
-	    .at = offsetof(struct ps_state, at_ns),
-	    .value = offsetof(struct ps_state, state),
-	},
+	{GAUGE(CDC_STATE, STATES, 1, ps_state, state, at_ns), .unit = "", .format = METRIC_SIGNED,
+	 .merge = METRIC_LATEST,
+	 .help = "State of the pipeline: 0 starting, 1 running, 2 paused, 3 stopping, 4 "
+		 "stopped, 5 failed."},
     [PS_METRIC_CDC_EVENT_DURATION] =
-	{
-	    TARGET(CDC_EVENT_DURATION),
-	    .type = METRIC_HISTOGRAM,
-	    .unit = "seconds",
-	    .help = "Time from the first attempt of a change event to the end of its handling, "
-		    "retries and "
-		    "their waits included.",
-	    .format = METRIC_NS,
-	    .record = METRIC_RECORD_SOURCES,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_source, duration_buckets),
-	    .sum = offsetof(struct ps_source, duration_sum_ns),
-	    .bounds = &event_duration_bounds,
-	},
+	{HISTOGRAM(CDC_EVENT_DURATION, SOURCES, 1, ps_source, duration_buckets, duration_sum_ns,
+		   event_duration_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time from the first attempt of a change event to the end of its handling, "
+		 "retries and their waits included."},
     [PS_METRIC_CDC_EVENT_LAG] =
-	{
-	    TARGET(CDC_EVENT_LAG),
-	    .type = METRIC_HISTOGRAM,
-	    .unit = "seconds",
-	    .help = "Age of change events when they were handed to the pipeline; a negative lag "
-		    "counts as 0.",
-	    .format = METRIC_NS,
-	    .record = METRIC_RECORD_TABLES,
-	    .nlabels = 2,
-	    .value = offsetof(struct ps_table, lag_buckets),
-	    .sum = offsetof(struct ps_table, lag_sum_ns),
-	    .bounds = &event_lag_bounds,
-	},
+	{HISTOGRAM(CDC_EVENT_LAG, TABLES, 2, ps_table, lag_buckets, lag_sum_ns, event_lag_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Age of change events when they were handed to the pipeline; a negative lag "
+		 "counts as 0."},
     [PS_METRIC_CDC_LAST_EVENT] =
-	{
-	    TARGET(CDC_LAST_EVENT),
-	    .type = METRIC_GAUGE,
-	    .unit = "seconds",
-	    .help = "Commit time of the newest change event seen, in Unix time: tells an idle "
-		    "pipeline from "
-		    "a stuck one.",
-	    .format = METRIC_SIGNED_NS,
-	    .merge = METRIC_GREATEST,
-	    .record = METRIC_RECORD_TABLES,
-	    .nlabels = 2,
-	    .timed = true,
-	    .at = offsetof(struct ps_table, lag_at_ns),
-	    .value = offsetof(struct ps_table, newest_ns),
-	    UPDATES(ps_table, lag_buckets),
-	},
-    [PS_METRIC_CDC_CHECKPOINTS] =
-	{
-	    TARGET(CDC_CHECKPOINTS),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Checkpoints that were saved, or could not be.",
-	    .record = METRIC_RECORD_CHECKPOINTS,
-	    .nlabels = 2,
-	    .value = offsetof(struct ps_checkpoint, saves),
-	},
+	{GAUGE(CDC_LAST_EVENT, TABLES, 2, ps_table, newest_ns, lag_at_ns), .unit = "seconds",
+	 .format = METRIC_SIGNED_NS, UPDATES(ps_table, lag_buckets), .merge = METRIC_GREATEST,
+	 .help = "Commit time of the newest change event seen, in Unix time: tells an idle "
+		 "pipeline from a stuck one."},
+    [PS_METRIC_CDC_CHECKPOINTS] = {COUNTER(CDC_CHECKPOINTS, CHECKPOINTS, 2, ps_checkpoint, saves),
+				   .unit = "",
+				   .help = "Checkpoints that were saved, or could not be."},
     [PS_METRIC_CDC_CHECKPOINT_DURATION] =
-	{
-	    TARGET(CDC_CHECKPOINT_DURATION),
-	    .type = METRIC_HISTOGRAM,
-	    .unit = "seconds",
-	    .help = "Time of saving a checkpoint, whether it succeeded or not.",
-	    .format = METRIC_NS,
-	    .record = METRIC_RECORD_CHECKPOINTS,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_checkpoint, duration_buckets),
-	    .sum = offsetof(struct ps_checkpoint, duration_sum_ns),
-	    .bounds = &step_duration_bounds,
-	},
+	{HISTOGRAM(CDC_CHECKPOINT_DURATION, CHECKPOINTS, 1, ps_checkpoint, duration_buckets,
+		   duration_sum_ns, step_duration_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time of saving a checkpoint, whether it succeeded or not."},
     [PS_METRIC_CDC_PAUSED] =
-	{
-	    TARGET(CDC_PAUSED),
-	    .type = METRIC_COUNTER,
-	    .unit = "seconds",
-	    .help = "Time that the pipeline has been paused by back-pressure, the pause that lasts "
-		    "included.",
-	    .format = METRIC_NS,
-	    .record = METRIC_RECORD_SOURCES,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_source, paused_ns),
-	    UPDATES(ps_source, pauses),
-	},
-    [PS_METRIC_CDC_PAUSES] =
-	{
-	    TARGET(CDC_PAUSES),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Times that back-pressure paused the pipeline.",
-	    .record = METRIC_RECORD_SOURCES,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_source, pauses),
-	},
+	{COUNTER(CDC_PAUSED, SOURCES, 1, ps_source, paused_ns),
+	 .unit = "seconds", .format = METRIC_NS, UPDATES(ps_source, pauses),
+	 .help = "Time that the pipeline has been paused by back-pressure, the pause that "
+		 "lasts included."},
+    [PS_METRIC_CDC_PAUSES] = {COUNTER(CDC_PAUSES, SOURCES, 1, ps_source, pauses), .unit = "",
+			      .help = "Times that back-pressure paused the pipeline."},
     [PS_METRIC_BUFFER_DEPTH] =
-	{
-	    TARGET(BUFFER_DEPTH),
-	    .type = METRIC_GAUGE,
-	    .unit = "",
-	    .help = "Events in the buffer that are not processed, of all its sources, when the "
-		    "worker last asked.",
-	    .format = METRIC_SIGNED,
-	    .merge = METRIC_LATEST,
-	    .record = METRIC_RECORD_BUFFERS,
-	    .nlabels = 1,
-	    .timed = true,
-	    .at = offsetof(struct ps_buffer, depth_at_ns),
-	    .value = offsetof(struct ps_buffer, depth),
-	},
+	{GAUGE(BUFFER_DEPTH, BUFFERS, 1, ps_buffer, depth, depth_at_ns), .unit = "",
+	 .format = METRIC_SIGNED, .merge = METRIC_LATEST,
+	 .help = "Events in the buffer that are not processed, of all its sources, when the "
+		 "worker last asked."},
     [PS_METRIC_BUFFER_BATCHES] =
-	{
-	    TARGET(BUFFER_BATCHES),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Batches that were handled and marked (success) or given up (failed).",
-	    .record = METRIC_RECORD_BATCHES,
-	    .nlabels = 2,
-	    .value = offsetof(struct ps_batch, batches),
-	},
-    [PS_METRIC_BUFFER_EVENTS] =
-	{
-	    TARGET(BUFFER_EVENTS),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Events of batches that were handled and marked.",
-	    .record = METRIC_RECORD_BUFFERS,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_buffer, events_processed),
-	},
+	{COUNTER(BUFFER_BATCHES, BATCHES, 2, ps_batch, batches), .unit = "",
+	 .help = "Batches that were handled and marked (success) or given up (failed)."},
+    [PS_METRIC_BUFFER_EVENTS] = {COUNTER(BUFFER_EVENTS, BUFFERS, 1, ps_buffer, events_processed),
+				 UPDATES(ps_buffer, batches_processed), .unit = "",
+				 .help = "Events of batches that were handled and marked."},
     [PS_METRIC_BUFFER_DLQ] =
-	{
-	    TARGET(BUFFER_DLQ),
-	    .type = METRIC_COUNTER,
-	    .unit = "",
-	    .help = "Events of batches that were given up which the dead-letter queue has taken.",
-	    .record = METRIC_RECORD_BUFFERS,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_buffer, dead_letters),
-	},
+	{COUNTER(BUFFER_DLQ, BUFFERS, 1, ps_buffer, dead_letters), .unit = "",
+	 .help = "Events of batches that were given up which the dead-letter queue has taken."},
     [PS_METRIC_BUFFER_BATCH_DURATION] =
-	{
-	    TARGET(BUFFER_BATCH_DURATION),
-	    .type = METRIC_HISTOGRAM,
-	    .unit = "seconds",
-	    .help = "Time of a batch, from before it is read until it is marked.",
-	    .format = METRIC_NS,
-	    .record = METRIC_RECORD_BATCHES,
-	    .nlabels = 2,
-	    .value = offsetof(struct ps_batch, duration_buckets),
-	    .sum = offsetof(struct ps_batch, duration_sum_ns),
-	    .bounds = &step_duration_bounds,
-	},
+	{HISTOGRAM(BUFFER_BATCH_DURATION, BATCHES, 2, ps_batch, duration_buckets, duration_sum_ns,
+		   step_duration_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time of a batch, from before it is read until it is marked."},
     [PS_METRIC_BUFFER_BATCH_EVENTS] =
-	{
-	    TARGET(BUFFER_BATCH_EVENTS),
-	    .type = METRIC_HISTOGRAM,
-	    .unit = "",
-	    .help = "Events of a batch, each time that one is read; empty ones are none.",
-	    .record = METRIC_RECORD_BUFFERS,
-	    .nlabels = 1,
-	    .value = offsetof(struct ps_buffer, events_buckets),
-	    .sum = offsetof(struct ps_buffer, events_sum),
-	    .bounds = &batch_events_bounds,
-	},
+	{HISTOGRAM(BUFFER_BATCH_EVENTS, BUFFERS, 1, ps_buffer, events_buckets, events_sum,
+		   batch_events_bounds),
+	 .unit = "", .help = "Events of a batch, each time that one is read; empty ones are none."},
     [PS_METRIC_BUFFER_AGE] =
-	{
-	    TARGET(BUFFER_AGE),
-	    .type = METRIC_GAUGE,
-	    .unit = "seconds",
-	    .help = "Age of the oldest event in the buffer that was not processed when the worker "
-		    "last asked for its depth; 0 when there was none.",
-	    .format = METRIC_SIGNED_NS,
-	    .merge = METRIC_LATEST,
-	    .record = METRIC_RECORD_BUFFERS,
-	    .nlabels = 1,
-	    .timed = true,
-	    .at = offsetof(struct ps_buffer, age_at_ns),
-	    .value = offsetof(struct ps_buffer, age_ns),
-	},
+	{GAUGE(BUFFER_AGE, BUFFERS, 1, ps_buffer, age_ns, age_at_ns), .unit = "seconds",
+	 .format = METRIC_SIGNED_NS, .merge = METRIC_LATEST,
+	 .help = "Age of the oldest event in the buffer that was not processed when the "
+		 "worker last asked for its depth; 0 when there was none."},
+    [PS_METRIC_ICEBERG_COMMITS] = {COUNTER(ICEBERG_COMMITS, COMMITS, 2, ps_commit, commits),
+				   .unit = "",
+				   .help = "Writes of events to a table that were committed."},
+    [PS_METRIC_ICEBERG_COMMIT_DURATION] =
+	{HISTOGRAM(ICEBERG_COMMIT_DURATION, COMMITS, 2, ps_commit, duration_buckets,
+		   duration_sum_ns, commit_duration_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time of a write that was committed: table, file, upload and commit."},
+    [PS_METRIC_ICEBERG_FILES] = {COUNTER(ICEBERG_FILES, COMMITS, 2, ps_commit, commits), .unit = "",
+				 .help = "Files that were committed: one for each commit."},
+    [PS_METRIC_ICEBERG_BYTES] = {COUNTER(ICEBERG_BYTES, COMMITS, 2, ps_commit, bytes),
+				 UPDATES(ps_commit, commits), .unit = "bytes",
+				 .help = "Bytes of the files that were committed."},
+    [PS_METRIC_ICEBERG_ROWS] = {COUNTER(ICEBERG_ROWS, COMMITS, 2, ps_commit, rows),
+				UPDATES(ps_commit, commits), .unit = "",
+				.help = "Events in the files that were committed."},
+    [PS_METRIC_ICEBERG_STAGE_DURATION] =
+	{HISTOGRAM(ICEBERG_STAGE_DURATION, STAGES, 2, ps_stage, duration_buckets, duration_sum_ns,
+		   step_duration_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time of a stage of a write (ensure_table, parquet, upload, commit), also of "
+		 "one that failed."},
+    [PS_METRIC_ICEBERG_FAILURES] = {COUNTER(ICEBERG_FAILURES, FAILURES, 3, ps_failures, failures),
+				    .unit = "",
+				    .help =
+					"Writes that ended in an error, by the stage that failed."},
+    [PS_METRIC_ICEBERG_FRESHNESS] =
+	{GAUGE(ICEBERG_FRESHNESS, COMMITS, 2, ps_commit, freshness_ns, freshness_at_ns),
+	 UPDATES(ps_commit, commits), .unit = "seconds", .format = METRIC_SIGNED_NS,
+	 .merge = METRIC_LATEST,
+	 .help = "Age of the first event of the last commit when it was committed: the age of "
+		 "data as it becomes queryable."},
     {
 	SELF("build_info"),
 	.type = METRIC_GAUGE,

@@ -11,6 +11,7 @@
 #define CHECKPOINT        INTERNAL "cdc/checkpoint"
 #define BUFFER            INTERNAL "cdc/buffer"
 #define PROCESSOR         BUFFER ".(*BatchProcessor)."
+#define WRITER            INTERNAL "iceberg/writer"
 
 #define RUN               PIPELINE ".(*Pipeline).Run"
 #define PROCESS_EVENT     PIPELINE ".(*Pipeline).processEvent"
@@ -24,6 +25,7 @@
 #define PROCESS_BATCH     PROCESSOR "processBatchWithRetry"
 #define UPDATE_DEPTH      PROCESSOR "updateBufferDepthMetric"
 #define SEND_TO_DLQ       PROCESSOR "sendToDLQ"
+#define WRITE_TABLE       WRITER ".(*IcebergWriter).writeTableEvents"
 #define MARK_PROCESSED    BUFFER ".(*PostgresManager).MarkProcessed"
 
 const char *catalog_place_name(enum catalog_place place)
@@ -37,6 +39,14 @@ const char *catalog_place_name(enum catalog_place place)
 #define NO_CALLEE               \
 	{                       \
 		.itab_slot = -1 \
+	}
+
+/* A stage of a write that is one call of a method. */
+#define STAGE(method, words, text)                                                               \
+	{                                                                                        \
+		.hosts = {WRITE_TABLE}, .place = CATALOG_ERROR_BRANCH,                           \
+		.callee = {.pattern = WRITER ".(*" method, .itab_slot = -1}, .results = (words), \
+		.comment = (text)                                                                \
 	}
 
 const struct catalog_site catalog_sites[PS_SITE_MAX] = {
@@ -183,6 +193,27 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
 	    .callee = NO_CALLEE,
 	    .comment = "the batch loop looks for a batch",
 	},
+    [PS_SITE_ICEBERG_COMMIT] =
+	{
+	    .hosts = {WRITE_TABLE},
+	    .place = CATALOG_ERROR_BRANCH,
+	    .callee = {.itab_slot = -1},
+	    .callee_iface = INTERNAL "iceberg/catalog.Catalog.CommitSnapshot",
+	    .comment = "a write is committed, or not",
+	},
+    [PS_SITE_ICEBERG_UPLOAD] =
+	STAGE("MinIOClient).Upload", 0, "the file of a write is uploaded, or not"),
+    [PS_SITE_ICEBERG_PARQUET] =
+	STAGE("ParquetWriter).WriteEvents", 1, "the file of a write is made, or not"),
+    [PS_SITE_ICEBERG_TABLE] =
+	STAGE("IcebergWriter).ensureTable", 0, "the table of a write is there, or not"),
+    [PS_SITE_ICEBERG_WRITE] =
+	{
+	    .hosts = {WRITE_TABLE},
+	    .place = CATALOG_ENTRY,
+	    .callee = NO_CALLEE,
+	    .comment = "events of a table are going to be written",
+	},
 };
 
 /* Row numbers of catalog_fields. */
@@ -209,6 +240,9 @@ enum field {
 	PROCESSOR_EVENTS,
 	PROCESSOR_DEAD_LETTERS,
 	G_GOID,
+	BUFFERED_TIMESTAMP,
+	PARQUET_BYTES,
+	WRITER_SOURCE_NAME,
 	FIELD_MAX
 };
 
@@ -256,6 +290,12 @@ const struct catalog_field catalog_fields[] = {
     [PROCESSOR_DEAD_LETTERS] = {BUFFER, "BatchProcessor", "stats.DLQCount", CATALOG_KIND_WORD,
 				TO(processor_dead_letters)},
     [G_GOID] = {"runtime", "g", "goid", CATALOG_KIND_WORD, TO(g_goid)},
+    [BUFFERED_TIMESTAMP] = {BUFFER, "BufferedEvent", "Event.Timestamp", GOKIND_STRUCT,
+			    TO(buffered_timestamp), .type_name = "time.Time"},
+    [PARQUET_BYTES] = {WRITER, "ParquetResult", "FileSizeInBytes", CATALOG_KIND_WORD,
+		       TO(parquet_bytes)},
+    [WRITER_SOURCE_NAME] = {WRITER, "IcebergWriter", "sourceName", GOKIND_STRING,
+			    TO(writer_source_name)},
 };
 const unsigned int catalog_nfields = ARRAY_LEN(catalog_fields);
 _Static_assert(ARRAY_LEN(catalog_fields) == FIELD_MAX, "a field lacks its row");
@@ -268,9 +308,28 @@ _Static_assert(FIELD_MAX <= FACTS_MAX_FIELDS && FIELD_MAX <= 64, "facts or masks
 	}
 #define RECEIVER(function, of) ARGUMENT(function, 0, 0, of)
 /* A receiver that is read behind calls. */
-#define KEPT(function, of, member)                                                           \
-	{                                                                                    \
-		.host = (function), .reg = 0, TO(member), .site = PS_SITE_##of, .kept = true \
+#define KEPT(function, of, member)                                                        \
+	{                                                                                 \
+		.host = (function), .reg = 0, TO(member), .site = PS_SITE_##of, .kept = 1 \
+	}
+
+/* Two words of an argument that are read behind calls. */
+#define KEPT_WORDS(function, number, in_reg, of, member)                               \
+	{                                                                              \
+		.host = (function), .argument = (number), .reg = (in_reg), TO(member), \
+		.site = PS_SITE_##of, .kept = 2                                        \
+	}
+/* The same verdicts for other sites. */
+#define CALLED_BY_BATCH(of)                                                                       \
+	{                                                                                         \
+		.host = PROCESS_BATCH, .layout_offset = SIZE_MAX, .site = PS_SITE_##of, .kept = 1 \
+	}
+#define IN_A_WRITE(of)                                                                         \
+	CALLED_BY_BATCH(of),                                                                   \
+	    {.host = WRITE_TABLE, .layout_offset = SIZE_MAX, .site = PS_SITE_##of, .kept = 1}, \
+	{                                                                                      \
+		.host = WRITE_TABLE, .argument = 2, .reg = 3, .layout_offset = SIZE_MAX,       \
+		.site = PS_SITE_##of, .kept = 2                                                \
 	}
 
 const struct catalog_argument catalog_arguments[] = {
@@ -298,10 +357,19 @@ const struct catalog_argument catalog_arguments[] = {
     KEPT(SEND_TO_DLQ, BUFFER_DLQ, dlq_processor),
     KEPT(PROCESS_LOOP, BUFFER_END, loop_processor),
     KEPT(PROCESS_BATCH, BUFFER_READ, batch_processor),
-    {.host = PROCESS_BATCH, .layout_offset = SIZE_MAX, .site = PS_SITE_BUFFER_MARK, .kept = true},
+    CALLED_BY_BATCH(BUFFER_MARK),
     /* ids: a slice, whose length follows. */
     ARGUMENT(MARK_PROCESSED, 2, 3, BUFFER_MARK),
     RECEIVER(PROCESS_BATCH, BUFFER_BATCH),
+    KEPT(WRITE_TABLE, ICEBERG_COMMIT, write_writer),
+    KEPT_WORDS(WRITE_TABLE, 2, 3, ICEBERG_COMMIT, write_table),
+    KEPT_WORDS(WRITE_TABLE, 3, 5, ICEBERG_COMMIT, write_events),
+    IN_A_WRITE(ICEBERG_UPLOAD),
+    IN_A_WRITE(ICEBERG_PARQUET),
+    IN_A_WRITE(ICEBERG_TABLE),
+    CALLED_BY_BATCH(ICEBERG_COMMIT),
+    /* events: a slice, whose length follows. */
+    ARGUMENT(WRITE_TABLE, 3, 5, ICEBERG_WRITE),
 };
 const unsigned int catalog_narguments = ARRAY_LEN(catalog_arguments);
 _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are too small");
@@ -335,14 +403,19 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
     [PS_SITE_BUFFER_END] = FIELD(PROCESSOR_SOURCE),
     [PS_SITE_BUFFER_MARK] = FIELD(PROCESSOR_SOURCE),
     [PS_SITE_BUFFER_READ] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_ICEBERG_COMMIT] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_ICEBERG_UPLOAD] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_ICEBERG_PARQUET] = FIELD(PROCESSOR_SOURCE) | FIELD(PARQUET_BYTES),
+    [PS_SITE_ICEBERG_TABLE] = FIELD(PROCESSOR_SOURCE),
 };
 
-/* Only to time the first event of a pipeline that ran before we came, for retryers outside of
- * pipelines, and for the audit. */
+/* To time the first event of a pipeline that ran before we came; names that later Philotes gives to
+ * retryers and writers; for the freshness alone; for the audit. */
 const uint64_t catalog_optional_fields =
-    FIELD(PIPELINE_EVENTS) | FIELD(RETRYER_SOURCE_NAME) | FIELD(PIPELINE_ERRORS) |
-    FIELD(PIPELINE_BUFFERED) | FIELD(PIPELINE_BUFFER_ENABLED) | FIELD(PROCESSOR_BATCHES) |
-    FIELD(PROCESSOR_EVENTS) | FIELD(PROCESSOR_DEAD_LETTERS) | FIELD(G_GOID);
+    FIELD(PIPELINE_EVENTS) | FIELD(RETRYER_SOURCE_NAME) | FIELD(WRITER_SOURCE_NAME) |
+    FIELD(BUFFERED_TIMESTAMP) | FIELD(PIPELINE_ERRORS) | FIELD(PIPELINE_BUFFERED) |
+    FIELD(PIPELINE_BUFFER_ENABLED) | FIELD(PROCESSOR_BATCHES) | FIELD(PROCESSOR_EVENTS) |
+    FIELD(PROCESSOR_DEAD_LETTERS) | FIELD(G_GOID);
 
 const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     /* state machine -> listener -> pipeline: the listener is known by its code address. */
@@ -353,6 +426,11 @@ const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     [PS_SITE_BUFFER_SIZE] = SITE(CDC_STATE),
     /* Only calls for a batch count. */
     [PS_SITE_BUFFER_MARK] = SITE(BUFFER_BATCH),
+    /* Whose write it is: found by the addresses of the batch's code. */
+    [PS_SITE_ICEBERG_COMMIT] = SITE(BUFFER_BATCH),
+    [PS_SITE_ICEBERG_UPLOAD] = SITE(BUFFER_BATCH),
+    [PS_SITE_ICEBERG_PARQUET] = SITE(BUFFER_BATCH),
+    [PS_SITE_ICEBERG_TABLE] = SITE(BUFFER_BATCH),
 };
 
 const uint64_t catalog_site_fallback[PS_SITE_MAX] = {
@@ -367,6 +445,8 @@ _Static_assert(PS_SITE_MAX <= 64, "masks are too small");
 		.sites = SITE(CDC_EVENT), .fields = SOURCE_FIELDS | EVENT_FIELDS \
 	}
 
+#define STAGE_SITES \
+	(SITE(ICEBERG_TABLE) | SITE(ICEBERG_PARQUET) | SITE(ICEBERG_UPLOAD) | SITE(ICEBERG_COMMIT))
 #define BATCH_SITES (SITE(BUFFER_HANDLED) | SITE(BUFFER_MARK) | SITE(BUFFER_END))
 
 const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
@@ -394,4 +474,13 @@ const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
     [PS_METRIC_BUFFER_DLQ] = {.sites = SITE(BUFFER_DLQ)},
     [PS_METRIC_BUFFER_BATCH_DURATION] = {.sites = BATCH_SITES | SITE(BUFFER_BATCH)},
     [PS_METRIC_BUFFER_BATCH_EVENTS] = {.sites = SITE(BUFFER_READ)},
+    [PS_METRIC_ICEBERG_COMMITS] = {.sites = SITE(ICEBERG_COMMIT)},
+    [PS_METRIC_ICEBERG_COMMIT_DURATION] = {.sites = SITE(ICEBERG_COMMIT) | SITE(ICEBERG_WRITE)},
+    [PS_METRIC_ICEBERG_FILES] = {.sites = SITE(ICEBERG_COMMIT)},
+    [PS_METRIC_ICEBERG_BYTES] = {.sites = SITE(ICEBERG_COMMIT) | SITE(ICEBERG_PARQUET)},
+    [PS_METRIC_ICEBERG_ROWS] = {.sites = SITE(ICEBERG_COMMIT)},
+    [PS_METRIC_ICEBERG_STAGE_DURATION] = {.sites = STAGE_SITES | SITE(ICEBERG_WRITE)},
+    [PS_METRIC_ICEBERG_FAILURES] = {.sites = STAGE_SITES},
+    [PS_METRIC_ICEBERG_FRESHNESS] = {.sites = SITE(ICEBERG_COMMIT),
+				     .fields = FIELD(BUFFERED_TIMESTAMP)},
 };

@@ -56,7 +56,8 @@ struct catalog_argument {
 	uint8_t reg;
 	size_t layout_offset; /* gets the offset in the argument area; SIZE_MAX = only verified */
 	uint8_t site;         /* enum ps_site_id the verdict belongs to */
-	bool kept; /* it is read behind calls: its spill slot must be proven to hold it */
+	/* It is read behind calls: so many of its words must be proven to be in its spill slot. */
+	uint8_t kept;
 };
 extern const struct catalog_argument catalog_arguments[];
 extern const unsigned int catalog_narguments;

@@ -295,7 +295,9 @@ static enum plan_reason find_argument(const struct goimage *image,
 	arg = first_component(&args, row->argument);
 	if (!arg || arg->size != 8 || arg->reg != (row->on_stack ? GOARG_STACK : row->reg))
 		return PLAN_REASON_ARGUMENTS_UNEXPECTED;
-	r = row->kept ? gosite_spills(image, &func, row->reg, arg->offset) : 0;
+	for (uint8_t i = 0; i < row->kept && r == 0; i++)
+		r = gosite_spills(image, &func, (uint8_t)(row->reg + i),
+				  (uint16_t)(arg->offset + 8 * i));
 	if (r < 0)
 		return reason_of(r, PLAN_REASON_ARGUMENT_LOST);
 	*ret_offset = arg->offset;

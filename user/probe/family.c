@@ -6,6 +6,7 @@
 
 #include "buffer.skel.h"
 #include "cdc.skel.h"
+#include "iceberg.skel.h"
 
 /* The skeletons have the same members in types of their own. */
 #define X(id, name)                                                                           \

@@ -6,7 +6,7 @@
 static unsigned int count_open(const struct ps_goroutine *slot)
 {
 	return (slot->event_start_ns != 0) + (slot->save_start_ns != 0) +
-	       (slot->batch.start_ns != 0);
+	       (slot->batch.start_ns != 0) + (slot->write.start_ns != 0);
 }
 
 /* How many calls were open in the slot. */

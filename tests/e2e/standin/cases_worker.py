@@ -12,6 +12,8 @@ CDC = ["cdc_events_total", "cdc_errors_total", "cdc_retries_total", "cdc_pipelin
        "cdc_event_lag_seconds_count"]
 BUFFER = ["buffer_depth", "buffer_batches_total", "buffer_events_processed_total", "buffer_dlq_total", "buffer_batch_events_bucket",
           "buffer_batch_events_sum", "buffer_batch_events_count"]
+ICEBERG = ["iceberg_commits_total", "iceberg_files_written_total", "iceberg_bytes_written_total", "iceberg_rows_written_total",
+           "iceberg_failures_total", "iceberg_commit_duration_seconds_count"]
 TWO = ["postgres-shop", "postgres-crm"]
 # With metrics of its own, and from before it had any: then the age of the oldest event in the buffer is told nowhere.
 BOTH = {"worker-1.25": "attached", "worker-1.25-old": "partial"}
@@ -238,9 +240,11 @@ def case_batch_durations_by_bucket(_):
         batch_durations(scrape, worker, run)
 
 
-def abandoned(worker):
-    """Calls that a panic or Goexit has ended, by the driver's count."""
-    return sum(batches["panics"] + batches["goexits"] for lane in worker.get("/summary")["runs"] for batches in lane["batches"])
+def abandoned(observer, worker, expected):
+    """So many calls were left by panic or Goexit: each is noticed at the latest when the process has ended."""
+    worker.stop()
+    until(lambda: observer.scrape().total("philoscope_targets") == 0, "the end of the target")
+    compare.no_drops(observer.scrape(), span_abandoned=expected)
 
 
 CANCELLED = [
@@ -279,6 +283,7 @@ def case_batches_left_by_panic_and_goexit(_):
         with compare.explained(observer, worker.pid):
             rows(scrape, worker, BUFFER)
             batch_durations(scrape, worker, run)
+        abandoned(observer, worker, len(TWO) * 2 * 6)  # in two rounds of the script, all but the one that was recovered
 
 
 # ---- depth ----
@@ -321,3 +326,126 @@ def case_depth_from_back_pressure(_):
         assert not told(observer, worker, "oldest_event_age_seconds")
         info = observer.scrape().select("philoscope_probe_info", metric="philotes_buffer_oldest_event_age_seconds", service="worker")
         assert {dict(key)["reason"] for key in info} == {"function_absent"}, info
+
+
+# ---- Iceberg ----
+
+STAGES = ["ensure_table", "parquet", "upload", "commit"]
+WRITES = [
+    {"rows": [300, 20]},
+    *({"rows": [7, 3], "faults": [fault(stage, times=2)]} for stage in STAGES),                # fails, and then succeeds
+    *({"rows": [7, 3], "faults": [fault(stage, times=3, table=1)]} for stage in STAGES),       # the second table is given up
+    {"rows": [4], "faults": [fault("mark")]},                                                  # committed twice
+    {"rows": [1, 1]},
+]
+
+
+def iceberg_durations(scrape, worker, run, sources=None):
+    """Writes and their stages between the driver's stamps; and no other series."""
+    pid = str(worker.pid)
+    writes, stages = (stamps_of(worker, run, of) for of in ("writes", "stages"))
+    seen = scrape.select("philotes_iceberg_commit_duration_seconds_count", drop=("service",), pid=pid)
+    for key in seen:
+        labels = dict(key)
+        mine = [row for row in writes if row["source"] == labels["source"] and
+                row["labels"] == {"table": labels["table"], "result": "committed"}]
+        between(scrape, "philotes_iceberg_commit_duration_seconds", {"pid": pid, **labels}, added(mine))
+    seen = {frozenset({("source", row["source"]), ("stage", row["labels"]["stage"])}) for row in stages if row["events"]}
+    timed = scrape.select("philotes_iceberg_stage_duration_seconds_count", drop=("service",), pid=pid)
+    assert timed.keys() == seen, f"stages {timed.keys()} and {seen}"
+    for key in timed:
+        labels = dict(key)
+        mine = [row for row in stages if row["source"] == labels["source"] and row["labels"]["stage"] == labels["stage"]]
+        between(scrape, "philotes_iceberg_stage_duration_seconds", {"pid": pid, **labels}, added(mine))
+    assert sources is None or {dict(key)["source"] for key in timed} == set(sources), f"{timed.keys()}"
+
+
+def freshness(scrape, worker):
+    """The gauge is the oracle's within 20 ms: both were taken in the same commit."""
+    name = "philotes_iceberg_freshness_seconds"
+    seen, expected = scrape.select(name, drop=("service",), pid=str(worker.pid)), worker.oracle().select(name)
+    assert seen.keys() == expected.keys(), f"{seen.keys()} and {expected.keys()}"
+    for key, value in expected.items():
+        assert abs(seen[key] - value) <= 0.02, f"freshness of {dict(key)}: {seen[key]}, expected {value}"
+
+
+def case_writes_with_all_their_ends(_):
+    """Commits and failures in each stage, two processors with a writer each, which was never told its source."""
+    for binary in BOTH:
+        order = batch_order(WRITES)
+        order["lag_ms"] = [3000, -2000]
+        for scrape, worker, run in observed(ICEBERG + BUFFER, binary, **order):
+            iceberg_durations(scrape, worker, run, TWO)
+            freshness(scrape, worker)
+
+
+def case_write_durations_by_bucket(_):
+    """Each stage lasts the middle of a bucket, and the whole write too."""
+    script = [{"rows": [1], "hold_buckets": {stage: bucket}} for stage in STAGES for bucket in range(4)]
+    script += [{"rows": [1], "hold_buckets": {"write": 1}}]
+    script += [{"rows": [1], "hold_buckets": {stage: 2}, "faults": [fault(stage)]} for stage in STAGES]
+    for scrape, worker, run in observed(ICEBERG, **batch_order(script, repeat=1)):
+        iceberg_durations(scrape, worker, run, TWO)
+
+
+def case_writers_that_were_told_their_source(_):
+    for binary, expected in (("worker-1.25", ["postgres-told"]), ("worker-1.25-old", TWO)):
+        for scrape, worker, run in observed(ICEBERG, binary, **batch_order(WRITES, writer_source="postgres-told")):
+            iceberg_durations(scrape, worker, run, expected)
+
+
+def case_writers_are_shared(_):
+    """One writer for both processors: whose write it is changes from call to call."""
+    for scrape, worker, run in observed(ICEBERG, **batch_order(WRITES, writers=1)):
+        iceberg_durations(scrape, worker, run, TWO)
+
+
+def case_writes_outside_of_batches_are_unknown(_):
+    """By another goroutine than the batch processor's, or by nobody's."""
+    for scrape, worker, run in observed(ICEBERG, **batch_order(WRITES, apart=True)):
+        iceberg_durations(scrape, worker, run, ["unknown"])
+    for scrape, worker, run in observed(ICEBERG, **batch_order(WRITES, processors=[], direct=3)):
+        iceberg_durations(scrape, worker, run, ["unknown"])
+
+
+ODD = ["postgres-bad\\xff", "postgres-" + "x" * 300, "postgres-quote\"s"]
+
+
+def case_odd_names_of_sources_and_tables(_):
+    """Bytes that are no text, and names that are too long: cut, and counted. (Both too long are too much for a key.)"""
+    with Worker() as worker, Observer() as observer:
+        observer.sees(worker.pid)
+        for processors, tables in ((ODD, ["public.orders"]), (TWO, ["public.ta\\xffble", "public." + "y" * 300])):
+            order = batch_order([{"rows": [30] * len(tables)}, {"rows": [7] * len(tables), "faults": [fault("upload", times=2)]}],
+                                processors=processors)
+            order["tables"] = tables
+            worker.wait(id=worker.start(**order))
+        scrape = observer.scrape()
+        with compare.explained(observer, worker.pid):
+            rows(scrape, worker, ICEBERG + BUFFER)
+        assert scrape.one("philoscope_drops_total", reason="label_cut") > 0
+
+
+def writes_dying(*hows):
+    return [*({"rows": [5, 2], "faults": [fault(stage, how)]} for stage in STAGES for how in (*hows, "cancel")),
+            {"rows": [5, 2], "hold_buckets": {"parquet": 1}}]
+
+
+def case_writes_left_by_panic_and_goexit(_):
+    """Recovered between batch processor and writer, or above both, or never: no latency and no source is wrong."""
+    everything = writes_dying("panic", "panic_above", "goexit")
+    # In each stage: the write alone where the batch goes on, write and batch where they end together.
+    for script, more, calls in ((everything, {}, 1 + 2 + 2), (everything, {"writers": 1}, 1 + 2 + 2),
+                                (writes_dying("panic", "goexit"), {"apart": True}, 1 + 1)):
+        with Worker() as worker, Observer() as observer:
+            observer.sees(worker.pid)
+            order = batch_order(script, repeat=1, steps_per_processor=4, retry={"max_attempts": 3, "backoff_us": 5000}, **more)
+            order.update(stack_depth=30, churn=4, gc_ms=5)
+            run = worker.start(**order)
+            worker.wait(id=run)
+            scrape = observer.scrape()
+            with compare.explained(observer, worker.pid):
+                rows(scrape, worker, ICEBERG + BUFFER)
+                iceberg_durations(scrape, worker, run)
+                batch_durations(scrape, worker, run)
+            abandoned(observer, worker, len(TWO) * len(STAGES) * calls)

@@ -14,6 +14,7 @@
 
 #include "buffer.bpf.h"
 #include "cdc.bpf.h"
+#include "iceberg.bpf.h"
 
 #define BIAS      0x10000ULL
 #define SECOND    1000000000ULL

@@ -314,8 +314,26 @@ static const struct {
     {"config.SourceID",
      {{INTERNAL "cdc/buffer.BatchProcessor", "config"},
       {INTERNAL "cdc/buffer.BatchConfig", "SourceID"}}},
+    {"stats.Errors", {{PIPELINE ".Pipeline", "stats"}, {PIPELINE ".Stats", "Errors"}}},
+    {"stats.EventsBuffered",
+     {{PIPELINE ".Pipeline", "stats"}, {PIPELINE ".Stats", "EventsBuffered"}}},
+    {"config.BufferEnabled",
+     {{PIPELINE ".Pipeline", "config"}, {PIPELINE ".Config", "BufferEnabled"}}},
+    {"stats.BatchesProcessed",
+     {{INTERNAL "cdc/buffer.BatchProcessor", "stats"},
+      {INTERNAL "cdc/buffer.BatchStats", "BatchesProcessed"}}},
+    {"stats.EventsProcessed",
+     {{INTERNAL "cdc/buffer.BatchProcessor", "stats"},
+      {INTERNAL "cdc/buffer.BatchStats", "EventsProcessed"}}},
+    {"stats.DLQCount",
+     {{INTERNAL "cdc/buffer.BatchProcessor", "stats"},
+      {INTERNAL "cdc/buffer.BatchStats", "DLQCount"}}},
     {"UnprocessedEvents", {{INTERNAL "cdc/buffer.Stats", "UnprocessedEvents"}}},
     {"Lag", {{INTERNAL "cdc/buffer.Stats", "Lag"}}},
+    {"Event.Timestamp",
+     {{INTERNAL "cdc/buffer.BufferedEvent", "Event"}, {INTERNAL "cdc.Event", "Timestamp"}}},
+    {"FileSizeInBytes", {{INTERNAL "iceberg/writer.ParquetResult", "FileSizeInBytes"}}},
+    {"sourceName", {{INTERNAL "iceberg/writer.IcebergWriter", "sourceName"}}},
 };
 
 struct expected {
@@ -433,7 +451,7 @@ static void test_arguments(void **state)
 static void test_kept_arguments(void **state)
 {
 	static const char event[] = PIPELINE ".(*Pipeline).processEvent";
-	const struct catalog_argument row = {.host = event, .kept = true};
+	const struct catalog_argument row = {.host = event, .kept = 1};
 	struct fixture_image image;
 	struct gofunc func;
 	uint8_t *code, *store;
