@@ -43,6 +43,21 @@ static __always_inline void cdc_state_body(const struct pt_regs *ctx)
 	audit_pipeline_at_rest(slot, &frame, pipeline);
 }
 
+/* Without back-pressure older workers never learn how full the buffer is: to be told as a reason.
+ */
+static __always_inline void cdc_note_backpressure(const struct go_frame *frame, __u64 pipeline)
+{
+	struct ps_process_info *info;
+	__u64 controller;
+
+	if (layout.pipeline_backpressure == PS_NO_OFFSET ||
+	    !go_read_word(pipeline + layout.pipeline_backpressure, &controller) || controller)
+		return;
+	info = bpf_map_lookup_elem(&processes, &frame->key.process);
+	if (info)
+		info->flags |= PS_PROCESS_NO_BACKPRESSURE;
+}
+
 /* (*Pipeline).saveCheckpoint: every few seconds. */
 static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 {
@@ -54,6 +69,7 @@ static __always_inline void cdc_checkpoint_body(const struct pt_regs *ctx)
 		return;
 	state_adopt_pipeline(slot, &frame, GO_ARG0(ctx));
 	audit_pipeline(slot, &frame, GO_ARG0(ctx));
+	cdc_note_backpressure(&frame, GO_ARG0(ctx));
 }
 
 /* (*BackpressureController).check: once a second, also while the pipeline is paused for good. */
@@ -154,6 +170,7 @@ static __always_inline void cdc_run_body(const struct pt_regs *ctx)
 	slot->in_step = 1;
 	audit_forget(&slot->pipeline_audit);
 	audit_pipeline(slot, &frame, GO_ARG0(ctx));
+	cdc_note_backpressure(&frame, GO_ARG0(ctx));
 }
 
 /* Philotes counts each attempt as it begins: at 0 this one is the first of all. */

@@ -16,7 +16,7 @@
  * Another number means that nothing of it is understood. tests/unit/probe/test_schema.c fails when
  * something of it changes and the number does not.
  */
-#define PS_SCHEMA_VERSION 5
+#define PS_SCHEMA_VERSION 6
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
@@ -68,9 +68,12 @@ struct ps_process {
 struct ps_process_info {
 	__u64 first_hit_ns; /* CLOCK_MONOTONIC */
 	__u32 image;        /* the image object that saw it first; all others ignore the process */
-	__u32 pad;
-	__u64 ended_ns; /* CLOCK_MONOTONIC; 0 = alive, or nobody saw it end */
+	__u32 flags;        /* PS_PROCESS_… */
+	__u64 ended_ns;     /* CLOCK_MONOTONIC; 0 = alive, or nobody saw it end */
 };
+
+/* A pipeline of it has no back-pressure: nobody asks how full the buffer is. */
+#define PS_PROCESS_NO_BACKPRESSURE 1U
 
 /*
  * process_cgroups: struct ps_process -> this: the names of its cgroup and of those above, written
@@ -78,9 +81,9 @@ struct ps_process_info {
  * Names only: they are the kernel's, not the tenant's file system's. Of more than PS_CGROUP_NAMES
  * levels the outermost are kept: those are the ones a container cannot make.
  */
-#define PS_CGROUP_NAMES      8 /* a power of two */
-#define PS_CGROUP_LEVELS     32
-#define PS_CGROUP_NAME_BYTES 128
+#define PS_CGROUP_NAMES            8 /* a power of two */
+#define PS_CGROUP_LEVELS           32
+#define PS_CGROUP_NAME_BYTES       128
 struct ps_process_cgroups {
 	__u64 levels; /* below the root, plus 1; 0 = not written yet; more than PS_CGROUP_LEVELS =
 			 too deep */
@@ -420,10 +423,12 @@ struct ps_layout {
 	__s32 write_writer;    /* in writeTableEvents: the receiver, */
 	__s32 write_table;     /* the table's name, and */
 	__s32 write_events;    /* the slice of events */
-	__u32 image;           /* number of the image object, never 0; behind the last offset */
-	__u64 listener_va;     /* entry of pipeline.New.func1 */
-	struct ps_host run;    /* (*Pipeline).Run */
-	struct ps_host batch;  /* (*BatchProcessor).processBatchWithRetry */
+	__s32 pipeline_backpressure;
+	__u32 image; /* number of the image object, never 0; behind the last offset */
+	__u32 pad;
+	__u64 listener_va;    /* entry of pipeline.New.func1 */
+	struct ps_host run;   /* (*Pipeline).Run */
+	struct ps_host batch; /* (*BatchProcessor).processBatchWithRetry */
 	struct ps_site sites[PS_SITE_MAX];
 };
 
@@ -456,6 +461,6 @@ PS_ASSERT_SIZE(ps_failures, 8);
 PS_ASSERT_SIZE(ps_stage, 8 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_write_call, 24);
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 224 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 232 + 16 * PS_SITE_MAX);
 
 #endif

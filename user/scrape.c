@@ -334,10 +334,41 @@ static void name_metrics(struct page *page, const char *namespace_name)
 			 namespace_name, names[id]);
 }
 
+/* Whether this executable could only tell how full the buffer is from a back-pressure check that no
+ * process of it makes. */
+static bool lacks_backpressure(const struct snapshot *snapshot, const struct image *image)
+{
+	bool lacks = false;
+
+	if (image->plan.site_reason[PS_SITE_BUFFER_DEPTH] == PLAN_REASON_NONE)
+		return false;
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
+		const struct ps_process_info *info = &snapshot->processes[i].info;
+
+		if (info->image != image->number || info->ended_ns)
+			continue;
+		if (!(info->flags & PS_PROCESS_NO_BACKPRESSURE))
+			return false;
+		lacks = true;
+	}
+	return lacks;
+}
+
+static enum plan_reason metric_reason(const struct page *page, const struct image *image,
+				      enum ps_metric id)
+{
+	enum plan_reason reason = image->plan.metric_reason[id];
+
+	if (reason == PLAN_REASON_NONE && id == PS_METRIC_BUFFER_DEPTH &&
+	    lacks_backpressure(page->snapshot, image))
+		return PLAN_REASON_BACKPRESSURE_OFF;
+	return reason;
+}
+
 static void describe_image(struct page *page, const struct image *image)
 {
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
-		enum plan_reason reason = image->plan.metric_reason[id];
+		enum plan_reason reason = metric_reason(page, image, (enum ps_metric)id);
 
 		page->infos[page->input.ninfos++] = (struct metric_probe_info){
 		    .service = image->facts.service,

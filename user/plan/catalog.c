@@ -240,6 +240,7 @@ enum field {
 	PROCESSOR_EVENTS,
 	PROCESSOR_DEAD_LETTERS,
 	G_GOID,
+	PIPELINE_BACKPRESSURE,
 	BUFFERED_TIMESTAMP,
 	PARQUET_BYTES,
 	WRITER_SOURCE_NAME,
@@ -290,6 +291,8 @@ const struct catalog_field catalog_fields[] = {
     [PROCESSOR_DEAD_LETTERS] = {BUFFER, "BatchProcessor", "stats.DLQCount", CATALOG_KIND_WORD,
 				TO(processor_dead_letters)},
     [G_GOID] = {"runtime", "g", "goid", CATALOG_KIND_WORD, TO(g_goid)},
+    [PIPELINE_BACKPRESSURE] = {PIPELINE, "Pipeline", "backpressure", GOKIND_POINTER,
+			       TO(pipeline_backpressure)},
     [BUFFERED_TIMESTAMP] = {BUFFER, "BufferedEvent", "Event.Timestamp", GOKIND_STRUCT,
 			    TO(buffered_timestamp), .type_name = "time.Time"},
     [PARQUET_BYTES] = {WRITER, "ParquetResult", "FileSizeInBytes", CATALOG_KIND_WORD,
@@ -415,7 +418,7 @@ const uint64_t catalog_optional_fields =
     FIELD(PIPELINE_EVENTS) | FIELD(RETRYER_SOURCE_NAME) | FIELD(WRITER_SOURCE_NAME) |
     FIELD(BUFFERED_TIMESTAMP) | FIELD(PIPELINE_ERRORS) | FIELD(PIPELINE_BUFFERED) |
     FIELD(PIPELINE_BUFFER_ENABLED) | FIELD(PROCESSOR_BATCHES) | FIELD(PROCESSOR_EVENTS) |
-    FIELD(PROCESSOR_DEAD_LETTERS) | FIELD(G_GOID);
+    FIELD(PROCESSOR_DEAD_LETTERS) | FIELD(G_GOID) | FIELD(PIPELINE_BACKPRESSURE);
 
 const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     /* state machine -> listener -> pipeline: the listener is known by its code address. */

@@ -49,6 +49,8 @@
 	X(NOT_NEEDED, "not_needed", "another site, which is attached, tells more")                 \
 	X(FAMILY_OFF, "family_off",                                                                \
 	  "switched off by --no-collector or PHILOTES_METRICS_ENABLED=false")                      \
+	X(BACKPRESSURE_OFF, "backpressure_off",                                                    \
+	  "the worker runs without back-pressure, whose check would tell")                         \
 	X(ATTACH_FAILED, "attach_failed", "the kernel refused to attach; see the log")             \
 	X(LOAD_FAILED, "load_failed", "the kernel refused to load the program; see the log")       \
 	X(ARCH_UNSUPPORTED, "arch_unsupported", "built for another machine than this one")

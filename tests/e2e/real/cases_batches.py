@@ -128,6 +128,8 @@ def buffer_depth(bench):
     run.pair.buffer.execute(
         "INSERT INTO philotes.cdc_events (source_id, schema_name, table_name, operation, lsn, after_data, event_time, created_at) "
         "SELECT 'nobody', 'public', 'orders', 'INSERT', '0/1', '{}', now(), now() - interval '100 s' FROM generate_series(1, 17)")
+    run.insert("orders")  # a tick has passed when it is done with
+    run.wait_processed()
     scrape = run.observer.scrape()
     states = {labels["metric"]: labels for labels, _ in scrape.select("philoscope_probe_info", service="worker")}
     if states["philotes_buffer_depth"]["state"] != "attached":

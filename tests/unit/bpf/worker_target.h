@@ -125,6 +125,7 @@ static inline void setup_layout(void)
 	    .processor_events = PS_NO_OFFSET,
 	    .processor_dead_letters = PS_NO_OFFSET,
 	    .g_goid = PS_NO_OFFSET, /* no audit */
+	    .pipeline_backpressure = PS_NO_OFFSET,
 	    .listener_va = 0x4242,
 	    .run = {.start = RUN_START, .end = RUN_END},
 	};

@@ -301,6 +301,7 @@ static const struct {
     {"Operation", {{INTERNAL "cdc.Event", "Operation"}}},
     {"source", {{PIPELINE ".Pipeline", "source"}}},
     {"stateMachine", {{PIPELINE ".Pipeline", "stateMachine"}}},
+    {"backpressure", {{PIPELINE ".Pipeline", "backpressure"}}},
     {"config.Config.Name",
      {{INTERNAL "cdc/source/postgres.Reader", "config"},
       {INTERNAL "cdc/source/postgres.Config", "Config"},
