@@ -107,8 +107,8 @@ static int identity_of(const struct scrape_source *source, const struct snapshot
 		   : -EAGAIN;
 }
 
-/* The process's entry goes when all others have: it is what makes them be looked for. Whose it was is
- * needed for that. */
+/* The process's entry goes when all others have: it is what makes them be looked for. Whose it was
+ * is needed for that. */
 static int remove_process(const struct retiring *retiring, const struct ps_process *process)
 {
 	const struct probe_shared *shared = retiring->source->shared;
