@@ -381,7 +381,7 @@ def no_more_than(before):
         raise Skip(f"processes {others} hold probes, too: what the host has can't be compared")
 
 
-def case_a_worker_that_restarts_again_and_again(folder):
+def restarts_again_and_again(folder, times):
     """One identity, one image: in the end the kernel has no more than after the first."""
     source = f"postgres-{random.randrange(1 << 40):x}"
     with bpffs.mounted(folder) as place, Observer(state=place / "state", identity_pid=False) as observer:
@@ -397,14 +397,23 @@ def case_a_worker_that_restarts_again_and_again(folder):
             return bpffs.shape(place / "state"), hostview.bpf_ids(observer.pid), len(os.listdir(f"/proc/{observer.pid}/fd"))
         once(see=True)
         before = rest()
-        for _ in range(30):
+        for _ in range(times):
             once()
         after = rest()
         bpffs.same_shape(after[0], before[0])
         assert after[1:] == before[1:], f"{before[1:]} became {after[1:]}"
         scrape = observer.scrape()
-        assert scrape.total(compare.EVENTS, source=source) == 31 * 5 * len(TWO_TABLES)
+        assert scrape.total(compare.EVENTS, source=source) == (times + 1) * 5 * len(TWO_TABLES)
         compare.no_drops(scrape)
+
+
+def case_a_worker_that_restarts_again_and_again(folder):
+    restarts_again_and_again(folder, 30)
+
+
+def soak_a_worker_that_restarts_every_second_for_an_hour(folder):
+    """As often as that, as fast as it can."""
+    restarts_again_and_again(folder, 3600)
 
 
 # ---- two at once, and commands ----
