@@ -30,7 +30,6 @@ static void image_free(struct image *image)
 	free(image);
 }
 
-DEFINE_CLEANUP(struct image *, image_free)
 DEFINE_CLEANUP(struct images *, images_free)
 
 void images_free(struct images *images)
