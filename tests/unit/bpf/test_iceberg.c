@@ -167,6 +167,23 @@ static void test_a_commit(void **state)
 	assert_int_equal(dropped_in_all(), 0);
 }
 
+/* The word of the stage is longer than what takes its place: nothing of it stays in the key. */
+static void test_a_short_name_of_a_table(void **state)
+{
+	const struct ps_key *key;
+	size_t used = 0;
+
+	(void)state;
+	call.table = TEXT("t");
+	whole_write();
+	key = host_map_key(&commits, 0);
+	assert_string_equal(label(host_map_key(&commits, 0), PS_LABEL_TABLE), "t");
+	for (size_t i = 0; i < PS_KEY_LABELS; i++)
+		used += key->len[i];
+	for (size_t i = used; i < PS_KEY_SHORT_BYTES; i++)
+		assert_int_equal(key->bytes[i], 0);
+}
+
 static void test_stages_are_timed(void **state)
 {
 	static const struct {
@@ -367,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST_ICEBERG(a_commit),
+	    TEST_ICEBERG(a_short_name_of_a_table),
 	    TEST_ICEBERG(stages_are_timed),
 	    TEST_ICEBERG(failures_by_stage),
 	    TEST_ICEBERG(write_without_events_is_none),
