@@ -51,10 +51,14 @@ def mixed_load_with_faults(minutes):
         observer.sees(worker.pid)
         deadline, rounds, early = time.monotonic() + minutes * 60, 0, None
         while time.monotonic() < deadline or rounds <= ROUNDS_TO_WARM_UP:
-            for run in [worker.start(**pipeline_order(orders)), worker.start(**batches_order(orders))]:
-                worker.wait(id=run)
-            compare.no_drops(compare.counters(observer, worker))
-            compared(observer, worker, CDC + BUFFER + ICEBERG)
+            both = pipeline_order(orders), batches_order(orders)
+            try:
+                for run in [worker.start(**order) for order in both]:
+                    worker.wait(id=run)
+                compare.no_drops(compare.counters(observer, worker))
+                compared(observer, worker, CDC + BUFFER + ICEBERG)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\nin round {rounds} of {both}") from error
             rounds += 1
             if rounds == ROUNDS_TO_WARM_UP:
                 early = resident_kib(observer.pid)
