@@ -282,6 +282,10 @@ check-all: ## make check, make vmtest and whatever else CI runs
 	+$(Q)$(PYTHON) scripts/run_parts.py --out $(O) --make '$(MAKE)' $(ALL_PARTS)
 unit: part-unit ## the unit tests alone; T=binary/test_elf runs one of them
 
+.PHONY: golden
+golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is compared with, then show what has changed
+	$(Q)PHILOSCOPE_WRITE_GOLDEN=1 $< >/dev/null 2>&1; git --no-pager diff --stat -- tests/unit/metric/golden
+
 .PHONY: vmtest e2e soak bench
 vmtest: all fixtures-demo ## boot other kernels in QEMU and count there
 	$(Q)scripts/setup build vm

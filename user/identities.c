@@ -211,6 +211,16 @@ static int resolve(const struct identities *identities, const struct snapshot_pr
 	return complete || !young ? 0 : -EAGAIN;
 }
 
+/* A moment of CLOCK_MONOTONIC as Unix time. */
+static uint64_t unix_ns(uint64_t then_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec -
+	       (monotonic_ns() - then_ns);
+}
+
 static int settle(struct identities *identities, const struct snapshot_process *process,
 		  const char *service, uint32_t *ret_number)
 {
@@ -221,6 +231,7 @@ static int settle(struct identities *identities, const struct snapshot_process *
 	if (r < 0)
 		return r;
 	snprintf(identity.texts.service, sizeof(identity.texts.service), "%s", service);
+	identity.created_ns = unix_ns(process->info.first_hit_ns);
 	r = find_or_add(identities, &identity, &number);
 	if (r == 0)
 		r = bpf_map_update_elem(identities->owners_fd, &process->process, &number, BPF_ANY);

@@ -180,6 +180,7 @@ static struct metric_identity make_identity(const struct state_identity *identit
 	    .container = known(identity->texts.container),
 	    .container_id = known(identity->texts.container_id),
 	    .pid = identity->pid,
+	    .created_ns = identity->created_ns,
 	};
 }
 

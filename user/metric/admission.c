@@ -62,20 +62,34 @@ enum meaning {
 	TOTAL,    /* a metric's total of updates that went to those; without labels */
 };
 
-static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t len)
+static uint64_t mix(uint64_t hash, uint64_t word)
 {
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)bytes[i]) * 0x100000001b3ULL;
-	return hash;
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ hash >> 32;
 }
 
-/* FNV-1a; never 0. By the metric's name: hashes may come from an observer of another version. */
+/* Eight bytes at a time: each series of each scrape comes by here. */
+static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t len)
+{
+	uint64_t word;
+
+	hash = mix(hash, len);
+	for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = mix(hash, word);
+	}
+	word = 0;
+	if (len)
+		memcpy(&word, bytes, len);
+	return mix(hash, word);
+}
+
+/* Never 0. By the metric's name: hashes may come from an observer of another version. */
 static uint64_t hash_series(enum meaning meaning, size_t row, const char *text, size_t len)
 {
 	const char *name = metric_table[row].name;
-	uint64_t hash = 0xcbf29ce484222325ULL ^ meaning;
+	uint64_t hash = hash_bytes(meaning, name, strlen(name));
 
-	hash = hash_bytes(hash, name, strlen(name) + 1);
 	hash = hash_bytes(hash, text, len);
 	return hash ? hash : 1;
 }
@@ -155,9 +169,14 @@ static struct slot *meet_slot(struct metric_admission *admission, uint64_t hash)
 }
 
 int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
-			 size_t len)
+			 size_t len, bool room)
 {
-	return meet_slot(admission, hash_series(SHOWN, row, text, len)) ? 0 : -ENOMEM;
+	uint64_t hash = hash_series(SHOWN, row, text, len);
+	bool is_known = find_slot(admission->slots, admission->nslots, hash)->hash == hash;
+
+	if (!is_known && !room)
+		return -ENOSPC;
+	return meet_slot(admission, hash) ? is_known : -ENOMEM;
 }
 
 int metric_admission_overflow(struct metric_admission *admission, size_t row, const char *text,

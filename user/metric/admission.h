@@ -27,9 +27,12 @@ void metric_admission_end(struct metric_admission *admission);
 /* Whether the series was shown before: row is the metric's index, text its labels. */
 bool metric_admission_knows(const struct metric_admission *admission, size_t row, const char *text,
 			    size_t len);
-/* Remembers that it is shown now. 0 or -ENOMEM. */
+/*
+ * Remembers that it is shown now. 1 if it was before; 0 if not; -ENOSPC if not and there is no room
+ * for another one: then it is not; -ENOMEM.
+ */
 int metric_admission_add(struct metric_admission *admission, size_t row, const char *text,
-			 size_t len);
+			 size_t len, bool room);
 /*
  * Remembers that the series which stands for those without room has had so many updates by now,
  * and adds what is new to the metric's total: that one never goes down, also when the identity is

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * The Prometheus text format 0.0.4. A family is
- *
- *   # HELP <name> <text>                          \ and newline escaped
- *   # TYPE <name> counter|gauge|histogram
- *   <name>{<label>="<value>",...} <number>        one line per series; \, " and newline escaped in
- * values
- *
- * and nothing of another family stands between its lines. A histogram's series is <name>_bucket
- * with a last label le (the upper bound, inclusive; counts are cumulative; the last is +Inf), then
- * <name>_sum and <name>_count, which equals +Inf. A family without series is left out. Source:
- * prometheus.io/docs/instrumenting/exposition_formats.
- */
 #include "metric/expose.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "metric/admission.h"
+#include "metric/page.h"
 #include "metric/point.h"
 #include "metric/series.h"
 
@@ -25,16 +13,14 @@ struct exposing {
 	struct metric_input input;
 	struct metric_written written[PS_METRIC_MAX];
 	const struct metric_options *options;
-	struct strbuf *out;
+	struct metric_page page;
 	struct arena arena;
 	struct metric_owners owners;
 	struct metric_points points[METRIC_RECORD_MAX];
 	/* The metric that is being written. */
 	const struct metric_row *row;
 	const struct metric_record_info *record;
-	struct strbuf name;   /* whole */
 	struct strbuf labels; /* of the series, without braces */
-	bool headed;          /* HELP and TYPE are written */
 	int error;
 };
 
@@ -46,68 +32,8 @@ struct run {
 static void exposing_done(struct exposing *exposing)
 {
 	arena_done(&exposing->arena);
-	strbuf_done(&exposing->name);
+	metric_page_done(&exposing->page);
 	strbuf_done(&exposing->labels);
-}
-
-static void write_head(struct exposing *exposing)
-{
-	if (exposing->headed)
-		return;
-	strbuf_addf(exposing->out, "# HELP %s %s\n# TYPE %s %s\n", exposing->name.data,
-		    exposing->row->help, exposing->name.data,
-		    metric_type_name(exposing->row->type));
-	exposing->headed = true;
-}
-
-/* The beginning of a line up to the number; le = NULL for all but buckets. */
-static void write_key(struct exposing *exposing, const char *suffix, const struct strbuf *le)
-{
-	struct strbuf *out = exposing->out;
-
-	strbuf_add(out, exposing->name.data, exposing->name.len);
-	strbuf_addstr(out, suffix);
-	if (exposing->labels.len || le) {
-		strbuf_addch(out, '{');
-		strbuf_add(out, exposing->labels.data, exposing->labels.len);
-		if (le)
-			strbuf_add(out, le->data, le->len);
-		strbuf_addch(out, '}');
-	}
-	strbuf_addch(out, ' ');
-}
-
-static void write_line(struct exposing *exposing, const char *suffix, const struct strbuf *le,
-		       enum metric_format format, uint64_t value)
-{
-	write_key(exposing, suffix, le);
-	metric_value_write(exposing->out, format, value);
-	strbuf_addch(exposing->out, '\n');
-}
-
-/* The count is that of the buckets: they are copied while they move, and must agree with each
- * other. */
-static void write_histogram(struct exposing *exposing, const struct metric_series *series)
-{
-	const struct metric_row *row = exposing->row;
-	_cleanup_strbuf_ struct strbuf le = {0};
-	uint64_t count = 0;
-
-	for (size_t i = 0; i <= row->bounds->n; i++) {
-		count += series->buckets[i];
-		strbuf_reset(&le);
-		strbuf_addstr(&le, exposing->labels.len ? ",le=\"" : "le=\"");
-		if (i < row->bounds->n)
-			metric_value_write(&le, row->format, row->bounds->bounds[i]);
-		else
-			strbuf_addstr(&le, "+Inf");
-		strbuf_addch(&le, '"');
-		write_line(exposing, "_bucket", &le, METRIC_UNSIGNED, count);
-	}
-	write_line(exposing, "_sum", NULL, row->format, series->value);
-	write_line(exposing, "_count", NULL, METRIC_UNSIGNED, count);
-	if (le.error)
-		exposing->error = le.error;
 }
 
 static size_t row_index(const struct exposing *exposing)
@@ -126,15 +52,12 @@ static bool has_identity(const struct metric_row *row)
 	return !metric_records[row->record].own;
 }
 
-static void write_series(struct exposing *exposing, const struct metric_series *series)
+static void write_series(struct exposing *exposing, const struct metric_text *created,
+			 const struct metric_series *series)
 {
-	write_head(exposing);
 	if (is_of_targets(exposing->row))
 		exposing->written[row_index(exposing)].series++;
-	if (exposing->row->bounds)
-		write_histogram(exposing, series);
-	else
-		write_line(exposing, "", NULL, exposing->row->format, series->value);
+	metric_page_series(&exposing->page, &exposing->labels, created, series);
 }
 
 static void make_labels(struct exposing *exposing, uint32_t identity,
@@ -144,7 +67,7 @@ static void make_labels(struct exposing *exposing, uint32_t identity,
 
 	strbuf_reset(&exposing->labels);
 	if (has_identity(exposing->row)) {
-		const struct metric_text *text = &exposing->owners.identities[identity];
+		const struct metric_text *text = &exposing->owners.identities[identity].labels;
 
 		strbuf_add(&exposing->labels, text->text, text->len);
 		count = text->len > 0;
@@ -185,7 +108,7 @@ static size_t count_room(struct exposing *exposing, struct run run)
 	size_t n = 0, known = 0, max = exposing->options->max_series;
 	struct metric_series series;
 
-	if (!max || !is_of_targets(row))
+	if (!max || !is_of_targets(row) || (size_t)(run.end - run.begin) <= max)
 		return SIZE_MAX;
 	for (const struct metric_point *next, *point = run.begin; point < run.end; point = next) {
 		next = merge_points(row, point, run.end, &series);
@@ -217,18 +140,18 @@ static bool reads_overflow(const struct metric_row *row, const struct metric_poi
 static bool admit(struct exposing *exposing, const struct metric_point *point, size_t *room)
 {
 	struct metric_admission *admission = exposing->options->admission;
+	int r = *room ? 0 : -ENOSPC;
 
 	if (reads_overflow(exposing->row, point))
 		return false;
-	if (!is_known(exposing)) {
-		if (!*room)
-			return false;
-		--*room;
-	}
 	if (admission && is_of_targets(exposing->row))
-		exposing->error = metric_admission_add(admission, row_index(exposing),
-						       exposing->labels.data, exposing->labels.len);
-	return true;
+		r = metric_admission_add(admission, row_index(exposing), exposing->labels.data,
+					 exposing->labels.len, *room > 0);
+	if (r == 0)
+		--*room;
+	if (r == -ENOMEM)
+		exposing->error = r;
+	return r >= 0;
 }
 
 /* Counts what went to the series whose labels have just been made. */
@@ -243,15 +166,16 @@ static void count_overflow(struct exposing *exposing, uint64_t updates)
 		exposing->error = -ENOMEM;
 }
 
-static void write_overflow(struct exposing *exposing, uint32_t identity,
+/* The series that stands for those without room, of the identity that the point is of. */
+static void write_overflow(struct exposing *exposing, const struct metric_point *point,
 			   const struct metric_series *series)
 {
 	struct metric_text labels[METRIC_MAX_LABELS];
 
 	for (unsigned int i = 0; i < METRIC_MAX_LABELS; i++)
 		labels[i] = (struct metric_text){METRIC_OVERFLOW, strlen(METRIC_OVERFLOW)};
-	make_labels(exposing, identity, labels);
-	write_series(exposing, series);
+	make_labels(exposing, point->identity, labels);
+	write_series(exposing, point->created, series);
 	count_overflow(exposing, series->updates);
 }
 
@@ -267,34 +191,47 @@ static void write_run(struct exposing *exposing, struct run run)
 			continue;
 		make_labels(exposing, point->identity, point->labels);
 		if (admit(exposing, point, &room))
-			write_series(exposing, &series);
+			write_series(exposing, point->created, &series);
 		else
 			metric_series_merge(&overflow, exposing->row, &series);
 	}
 	if (overflow.set)
-		write_overflow(exposing, run.begin->identity, &overflow);
+		write_overflow(exposing, run.begin, &overflow);
 }
 
+/* Whether the family that is being written was asked for. */
+static bool is_wanted(const struct exposing *exposing)
+{
+	const struct metric_options *options = exposing->options;
+
+	for (size_t i = 0; i < options->nnames; i++)
+		if (metric_page_is_called(&exposing->page, options->names[i]))
+			return true;
+	return options->nnames == 0;
+}
+
+/* What nobody asked for is written all the same, and taken back: it counts as shown. */
 static void write_family(struct exposing *exposing, const struct metric_row *row)
 {
 	const struct metric_points *points = &exposing->points[row->record];
 	const struct metric_point *end = points->points + points->n;
+	struct strbuf *out = exposing->page.out;
+	size_t len = out->len;
 	struct run run;
 
 	exposing->row = row;
 	exposing->record = &metric_records[row->record];
-	exposing->headed = false;
-	strbuf_reset(&exposing->name);
-	strbuf_addf(&exposing->name, "%s_%s",
-		    row->prefix == METRIC_PREFIX_SELF ? METRIC_SELF
-						      : exposing->options->namespace_name,
-		    row->name);
+	metric_page_begin(&exposing->page, row,
+			  row->prefix == METRIC_PREFIX_SELF ? METRIC_SELF
+							    : exposing->options->namespace_name);
 	for (run.begin = points->points; run.begin < end && !exposing->error; run.begin = run.end) {
 		run.end = run.begin;
 		while (run.end < end && run.end->identity == run.begin->identity)
 			run.end++;
 		write_run(exposing, run);
 	}
+	if (!is_wanted(exposing))
+		out->len = len;
 }
 
 /* The points of all records of targets, or of all of the observer's own. */
@@ -315,11 +252,12 @@ static int note_written(struct exposing *exposing)
 {
 	const struct metric_admission *admission = exposing->options->admission;
 	struct metric_written *written = &exposing->written[row_index(exposing)];
-	char *name = arena_alloc(&exposing->arena, exposing->name.len + 1);
+	const struct strbuf *whole = &exposing->page.name;
+	char *name = arena_alloc(&exposing->arena, whole->len + 1);
 
-	if (!name || exposing->name.error)
+	if (!name || whole->error)
 		return -ENOMEM;
-	memcpy(name, exposing->name.data, exposing->name.len);
+	memcpy(name, whole->data, whole->len);
 	written->metric = name;
 	if (admission)
 		written->overflow = metric_admission_overflowed(admission, row_index(exposing));
@@ -353,7 +291,9 @@ int metric_expose(const struct metric_input *input, const struct metric_options 
 		  struct strbuf *out)
 {
 	_cleanup_(exposing_done) struct exposing exposing = {
-	    .input = *input, .options = options, .out = out};
+	    .input = *input,
+	    .options = options,
+	    .page = {.out = out, .exposition = options->exposition}};
 	int r = metric_owners_make(&exposing.arena, input, &exposing.owners);
 
 	if (r == 0)
@@ -367,7 +307,7 @@ int metric_expose(const struct metric_input *input, const struct metric_options 
 		r = write_own(&exposing);
 	if (options->admission)
 		metric_admission_end(options->admission);
-	if (r < 0 || exposing.error || exposing.name.error || exposing.labels.error)
+	if (r < 0 || exposing.error || exposing.labels.error)
 		return -ENOMEM;
-	return out->error;
+	return metric_page_end(&exposing.page);
 }

@@ -8,8 +8,8 @@
 
 #define METRIC_SELF "philoscope" /* the prefix of the observer's own metrics */
 
-/* Appends the Prometheus text format 0.0.4 to out. Several threads may do so at once. 0 or -ENOMEM.
- */
+/* Appends the page to out, in the format that the options say. Several threads may do so at once.
+ * 0 or -ENOMEM. */
 int metric_expose(const struct metric_input *input, const struct metric_options *options,
 		  struct strbuf *out);
 

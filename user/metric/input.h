@@ -15,7 +15,8 @@
 struct metric_identity {
 	const char *service;
 	const char *namespace_name, *pod, *container, *container_id;
-	uint32_t pid; /* 0 = not a label (only set with --identity.pid) */
+	uint32_t pid;        /* 0 = not a label (only set with --identity.pid) */
+	uint64_t created_ns; /* Unix time at which its counts began at 0; 0 = not known */
 };
 
 /* Which identity a process has. */
@@ -61,13 +62,25 @@ struct metric_input {
 	const struct metric_probe_info *infos;
 	size_t ninfos;
 	const char *version, *revision, *compiler, *libbpf_version;
+	uint64_t start_ns; /* Unix time at which the observer started; 0 = not known */
 	/* What was written of each target metric: metric_expose fills that in by itself. */
 	const struct metric_written *written; /* PS_METRIC_MAX, or NULL */
 };
 
 struct metric_admission;
 
+/* How a page is written: metric/page.c. */
+enum metric_exposition {
+	METRIC_TEXT,        /* Prometheus text format 0.0.4 */
+	METRIC_OPENMETRICS, /* 1.0.0 */
+	METRIC_EXPOSITION_MAX,
+};
+
 struct metric_options {
+	enum metric_exposition exposition;
+	/* Only families that are called so, or have a sample that is. nnames 0 = all. */
+	const char *const *names;
+	size_t nnames;
 	const char *namespace_name; /* "philotes"; a valid metric name */
 	uint32_t max_series;        /* per identity and metric; beyond: _overflow. 0 = no bound */
 	/* Keeps series from moving into _overflow between expositions (metric/admission.h); NULL =

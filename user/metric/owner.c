@@ -4,6 +4,8 @@
 
 #include "metric/point.h"
 
+#define NS_PER_MS 1000000
+
 /* An identity's label text on its way to being sorted. */
 struct ranked {
 	struct metric_text text;
@@ -64,14 +66,68 @@ static int compare_ranked(const void *a, const void *b)
 	return metric_text_compare(&left->text, &right->text);
 }
 
+int metric_created_text(struct arena *arena, uint64_t created_ns, struct metric_text *ret_text)
+{
+	char *text;
+
+	*ret_text = (struct metric_text){0};
+	if (!created_ns)
+		return 0;
+	text = arena_alloc(arena, METRIC_VALUE_MAX);
+	if (!text)
+		return -ENOMEM;
+	created_ns -= created_ns % NS_PER_MS;
+	ret_text->text = text;
+	ret_text->len = (size_t)(metric_value_put(text, METRIC_NS, created_ns) - text);
+	return 0;
+}
+
+/* When all of these equal identities began: the first of them did, unless one is not known. */
+static uint64_t earliest(const struct metric_input *input, const struct ranked *begin,
+			 const struct ranked *end)
+{
+	uint64_t earliest_ns = UINT64_MAX;
+
+	for (; begin < end; begin++) {
+		uint64_t created_ns = input->identities[begin->index].created_ns;
+
+		if (created_ns < earliest_ns)
+			earliest_ns = created_ns;
+	}
+	return earliest_ns;
+}
+
+/* Gives each text of the sorted identities a number. */
+static int number_identities(struct arena *arena, const struct metric_input *input,
+			     const struct ranked *ranked, struct metric_named *ret_identities,
+			     uint32_t *ret_numbers)
+{
+	uint32_t number = 0;
+
+	for (size_t begin = 0, end; begin < input->nidentities; begin = end, number++) {
+		int r;
+
+		for (end = begin; end < input->nidentities; end++) {
+			if (compare_ranked(&ranked[begin], &ranked[end]) != 0)
+				break;
+			ret_numbers[ranked[end].index] = number;
+		}
+		ret_identities[number].labels = ranked[begin].text;
+		r = metric_created_text(arena, earliest(input, &ranked[begin], &ranked[end]),
+					&ret_identities[number].created);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Sorts identities by their text, equal ones become one: ret_numbers[i] is the number of input
  * identity i. */
 static int rank_identities(struct arena *arena, const struct metric_input *input,
-			   struct metric_text *ret_identities, uint32_t *ret_numbers)
+			   struct metric_named *ret_identities, uint32_t *ret_numbers)
 {
 	size_t n = input->nidentities;
 	struct ranked *ranked = arena_alloc_array(arena, n, sizeof(*ranked));
-	uint32_t number = 0;
 
 	if (!ranked)
 		return -ENOMEM;
@@ -83,13 +139,7 @@ static int rank_identities(struct arena *arena, const struct metric_input *input
 		ranked[i].index = (uint32_t)i;
 	}
 	qsort(ranked, n, sizeof(*ranked), compare_ranked);
-	for (size_t i = 0; i < n; i++) {
-		if (i && compare_ranked(&ranked[i - 1], &ranked[i]) != 0)
-			number++;
-		ret_identities[number] = ranked[i].text;
-		ret_numbers[ranked[i].index] = number;
-	}
-	return 0;
+	return number_identities(arena, input, ranked, ret_identities, ret_numbers);
 }
 
 static int compare_owners(const void *a, const void *b)

@@ -2,6 +2,7 @@
 #include "metric/point.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Where points are being made. */
 struct making {
@@ -87,6 +88,7 @@ static int make_target_points(const struct making *making, struct metric_points 
 		point->identity = owner->identity;
 		point->alive = owner->alive;
 		point->value = row->value;
+		point->created = &making->owners->identities[owner->identity].created;
 		points->n++;
 	}
 	return 0;
@@ -95,12 +97,12 @@ static int make_target_points(const struct making *making, struct metric_points 
 static int make_own_point(const struct making *making, const struct metric_own *row,
 			  struct metric_point *ret_point)
 {
+	struct metric_text *created = arena_alloc(making->arena, sizeof(*created));
 	uint64_t *values = arena_alloc(making->arena, sizeof(row->values));
 
-	if (!values)
+	if (!values || !created)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < ARRAY_LEN(row->values); i++)
-		values[i] = row->values[i];
+	memcpy(values, row->values, sizeof(row->values));
 	for (unsigned int i = 0; i < METRIC_MAX_LABELS; i++) {
 		int r = metric_text_from_str(making->arena, row->labels[i], &ret_point->labels[i]);
 
@@ -108,8 +110,11 @@ static int make_own_point(const struct making *making, const struct metric_own *
 			return r;
 	}
 	ret_point->alive = true;
-	ret_point->value = (const uint8_t *)values;
-	return 0;
+	ret_point->value = making->record->record ? making->record->record(making->input)
+						  : (const uint8_t *)values;
+	ret_point->created = created;
+	return metric_created_text(
+	    making->arena, making->record->since_start ? making->input->start_ns : 0, created);
 }
 
 static int make_own_points(const struct making *making, struct metric_points *points)

@@ -13,6 +13,9 @@ struct metric_point {
 	bool alive;        /* its process is */
 	struct metric_text labels[METRIC_MAX_LABELS];
 	const uint8_t *value; /* borrowed from the snapshot, or in the arena */
+	/* When what is counted began at 0: Unix seconds as text, len 0 = not known. In the arena.
+	 */
+	const struct metric_text *created;
 };
 
 struct metric_points {
@@ -27,10 +30,14 @@ struct metric_owner {
 	bool alive;
 };
 
-/* Identities with their labels written out, each text once and in order; and processes in order of
- * snapshot_process_compare. */
+struct metric_named {
+	struct metric_text labels;  /* written out, without braces */
+	struct metric_text created; /* as in a point */
+};
+
+/* Identities, each text once and in order; and processes in order of snapshot_process_compare. */
 struct metric_owners {
-	struct metric_text *identities;
+	struct metric_named *identities;
 	struct metric_owner *owners;
 	size_t nowners;
 };
@@ -43,6 +50,9 @@ int metric_owners_make(struct arena *arena, const struct metric_input *input,
 int metric_points_make(struct arena *arena, const struct metric_input *input,
 		       const struct metric_owners *owners, enum metric_record record,
 		       struct metric_points *ret_points);
+
+/* A moment of Unix time as a created text, whole milliseconds; 0 = not known. 0 or -ENOMEM. */
+int metric_created_text(struct arena *arena, uint64_t created_ns, struct metric_text *ret_text);
 
 /* Order of the first nlabels labels. */
 int metric_point_compare_labels(const struct metric_point *a, const struct metric_point *b,

@@ -85,6 +85,9 @@ struct metric_record_info {
 	/* Records of the observer's own: row i, false behind the last; NULL = records of targets.
 	 */
 	bool (*own)(const struct metric_input *input, size_t i, struct metric_own *ret_row);
+	/* Where its rows' values lie instead, in the input; NULL = in metric_own. */
+	const void *(*record)(const struct metric_input *input);
+	bool since_start; /* what they count began at 0 when the observer started */
 };
 extern const struct metric_record_info metric_records[METRIC_RECORD_MAX];
 

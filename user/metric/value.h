@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as the exposition format writes them. */
+/* Numbers as the exposition formats write them. */
 #ifndef METRIC_VALUE_H
 #define METRIC_VALUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/strbuf.h"
@@ -16,10 +17,23 @@ enum metric_format {
 	METRIC_FORMAT_MAX,
 };
 
+/* At most so many bytes are written for a value, or for a bound. */
+#define METRIC_VALUE_MAX 40
+
 /*
- * Writes the value: integers with all their digits (also beyond 2^53), others as the shortest
- * decimal fraction that reads back as the double nearest to the value.
+ * Writes the value at `at`, without a NUL: integers with all their digits (also beyond 2^53),
+ * others as the shortest decimal fraction that reads back as the double nearest to the value.
+ * Answers the byte behind it.
  */
+char *metric_value_put(char *at, enum metric_format format, uint64_t value);
+/* The same, appended. */
 void metric_value_write(struct strbuf *out, enum metric_format format, uint64_t value);
+
+/*
+ * Writes an upper bound of a bucket as Go programs do, whose series have these labels: with an
+ * exponent from a million on; in OpenMetrics (`canonical`) an integer gets a fraction, 10.0.
+ * Answers the byte behind it.
+ */
+char *metric_bound_put(char *at, enum metric_format format, uint64_t bound, bool canonical);
 
 #endif

@@ -52,6 +52,7 @@ struct state_identity {
 	uint8_t expired;       /* its totals are being removed */
 	uint32_t pid;          /* 0 = the pid is no label */
 	uint64_t last_ns;      /* when its last process was folded, CLOCK_MONOTONIC; 0 = never */
+	uint64_t created_ns;   /* when its counts began at 0: its first hit, Unix time */
 };
 
 /*

@@ -40,6 +40,17 @@ static int strbuf_reserve(struct strbuf *buf, size_t more)
 	return 0;
 }
 
+char *strbuf_room(struct strbuf *buf, size_t more)
+{
+	return strbuf_reserve(buf, more) < 0 ? NULL : buf->data + buf->len;
+}
+
+void strbuf_grown(struct strbuf *buf, char *end)
+{
+	buf->len = (size_t)(end - buf->data);
+	*end = '\0';
+}
+
 void strbuf_add(struct strbuf *buf, const void *bytes, size_t len)
 {
 	if (strbuf_reserve(buf, len) < 0)

@@ -21,6 +21,11 @@ struct strbuf {
 void strbuf_done(struct strbuf *buf);
 /* Forgets the text, keeps the memory. */
 void strbuf_reset(struct strbuf *buf);
+/* Room for `more` bytes behind the text, to be written by the caller, who then says strbuf_grown.
+ * NULL = no memory. */
+char *strbuf_room(struct strbuf *buf, size_t more);
+/* The text ends at `end` now, which lies in the room that was asked for last. */
+void strbuf_grown(struct strbuf *buf, char *end);
 void strbuf_add(struct strbuf *buf, const void *bytes, size_t len);
 void strbuf_addstr(struct strbuf *buf, const char *text);
 void strbuf_addch(struct strbuf *buf, char c);

@@ -131,7 +131,8 @@ char *given_expose(struct given *given)
  * suffix of histograms. */
 static bool line_is_of(const char *line, const char *name)
 {
-	static const char *const suffixes[] = {"", "_bucket", "_sum", "_count"};
+	static const char *const suffixes[] = {"",     "_total", "_bucket",
+					       "_sum", "_count", "_created"};
 	size_t len = strlen(name);
 
 	if (strncmp(line, "# ", 2) == 0)

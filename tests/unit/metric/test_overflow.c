@@ -344,12 +344,14 @@ static void test_threads(void **state)
 			    SERIES("w", "b", "2") SERIES("w", "c", "4") REST("w", "9"));
 }
 
-static void add_all(struct metric_admission *admission, uint32_t begin, uint32_t end)
+/* Adds them, known ones without room. */
+static void add_all(struct metric_admission *admission, uint32_t begin, uint32_t end, bool known)
 {
 	metric_admission_begin(admission);
 	for (uint32_t i = begin; i < end; i++)
 		assert_int_equal(
-		    metric_admission_add(admission, i % 7, (const char *)&i, sizeof(i)), 0);
+		    metric_admission_add(admission, i % 7, (const char *)&i, sizeof(i), !known),
+		    known);
 	metric_admission_end(admission);
 }
 
@@ -359,8 +361,9 @@ static void test_many(void **state)
 
 	(void)state;
 	assert_int_equal(metric_admission_new(&admission), 0);
-	add_all(admission, 0, 100000);
-	add_all(admission, 50000, 100000);
+	add_all(admission, 0, 100000, false);
+	add_all(admission, 50000, 100000, true);
+	assert_int_equal(metric_admission_add(admission, 0, "new", 3, false), -ENOSPC);
 	for (uint32_t i = 0; i < 200000; i++) {
 		assert_int_equal(
 		    metric_admission_knows(admission, i % 7, (const char *)&i, sizeof(i)),
