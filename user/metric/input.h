@@ -47,6 +47,29 @@ struct metric_written {
 	uint64_t series, overflow;
 };
 
+/* How long something took, each time: a histogram whose counts are not cumulative. */
+/* clang-format off */
+#define METRIC_TIMING_BOUNDS(X) \
+	X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
+	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000))
+/* clang-format on */
+#define METRIC_TIMING_BUCKETS (0 METRIC_TIMING_BOUNDS(PS_ONE) + 1)
+
+struct metric_timing {
+	uint64_t sum_ns;
+	uint64_t buckets[METRIC_TIMING_BUCKETS];
+};
+/* Counts one that took so long. */
+void metric_timing_add(struct metric_timing *timing, uint64_t ns);
+
+/* What the observer measured of itself. */
+struct metric_self {
+	struct metric_timing analysis, attach;
+	uint64_t scrape_ns; /* of the page that was made last */
+	uint64_t start_ns;  /* Unix time at which it started */
+	uint64_t cpu_ns, resident_bytes, open_fds, max_fds;
+};
+
 /* Numbers folded from processes that are gone: same shape as the snapshot's rows, but by identity.
  */
 struct metric_input {
@@ -62,7 +85,7 @@ struct metric_input {
 	const struct metric_probe_info *infos;
 	size_t ninfos;
 	const char *version, *revision, *compiler, *libbpf_version;
-	uint64_t start_ns; /* Unix time at which the observer started; 0 = not known */
+	const struct metric_self *self; /* NULL = nothing */
 	/* What was written of each target metric: metric_expose fills that in by itself. */
 	const struct metric_written *written; /* PS_METRIC_MAX, or NULL */
 };

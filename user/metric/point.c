@@ -98,6 +98,7 @@ static int make_own_point(const struct making *making, const struct metric_own *
 			  struct metric_point *ret_point)
 {
 	struct metric_text *created = arena_alloc(making->arena, sizeof(*created));
+	const struct metric_self *self = making->input->self;
 	uint64_t *values = arena_alloc(making->arena, sizeof(row->values));
 
 	if (!values || !created)
@@ -114,7 +115,7 @@ static int make_own_point(const struct making *making, const struct metric_own *
 						  : (const uint8_t *)values;
 	ret_point->created = created;
 	return metric_created_text(
-	    making->arena, making->record->since_start ? making->input->start_ns : 0, created);
+	    making->arena, making->record->since_start && self ? self->start_ns : 0, created);
 }
 
 static int make_own_points(const struct making *making, struct metric_points *points)

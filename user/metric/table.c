@@ -24,6 +24,17 @@ BOUNDS(event_duration_bounds, PS_EVENT_DURATION_BOUNDS);
 BOUNDS(step_duration_bounds, PS_STEP_DURATION_BOUNDS);
 BOUNDS(batch_events_bounds, PS_BATCH_EVENTS_BOUNDS);
 BOUNDS(commit_duration_bounds, PS_COMMIT_DURATION_BOUNDS);
+BOUNDS(timing_bounds, METRIC_TIMING_BOUNDS);
+
+void metric_timing_add(struct metric_timing *timing, uint64_t ns)
+{
+	size_t i = 0;
+
+	while (i < timing_bounds.n && ns > timing_bounds.bounds[i])
+		i++;
+	timing->buckets[i]++;
+	timing->sum_ns += ns;
+}
 
 /* The observer's own numbers, row by row. */
 
@@ -104,6 +115,17 @@ static bool own_written(const struct metric_input *input, size_t i, struct metri
 	return true;
 }
 
+static bool own_self(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	*ret_row = (struct metric_own){.labels = {NULL}};
+	return input->self && i == 0;
+}
+
+static const void *self_record(const struct metric_input *input)
+{
+	return input->self;
+}
+
 #define ONE(label)                               \
 	{                                        \
 		PS_LABEL_##label, METRIC_NO_PART \
@@ -154,6 +176,7 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_DROPS] = {.labels = {"reason"}, .own = own_drops},
     [METRIC_RECORD_MAPS] = {.labels = {"map"}, .own = own_maps},
     [METRIC_RECORD_WRITTEN] = {.labels = {"metric"}, .own = own_written},
+    [METRIC_RECORD_SELF] = {.own = own_self, .record = self_record, .since_start = true},
 };
 
 /* Name and family of a target metric are those of ps_metrics.h. */
@@ -181,8 +204,13 @@ PS_METRICS(X)
 	VALUE(id, rec, n, of, member), .type = METRIC_HISTOGRAM, \
 				       .sum = offsetof(struct of, total), .bounds = &(list)
 
-#define OWN_VALUE(i)   ((i) * sizeof(uint64_t)) /* in metric_own.values */
-#define SELF(own_name) .prefix = METRIC_PREFIX_SELF, .name = own_name
+#define OWN_VALUE(i)     ((i) * sizeof(uint64_t)) /* in metric_own.values */
+#define SELF(own_name)   .prefix = METRIC_PREFIX_SELF, .name = own_name
+#define OWN_FIELD(field) .record = METRIC_RECORD_SELF, .value = offsetof(struct metric_self, field)
+#define TIMING(field)                                                                           \
+	.format = METRIC_NS, .record = METRIC_RECORD_SELF, .bounds = &timing_bounds,            \
+	.value = offsetof(struct metric_self, field) + offsetof(struct metric_timing, buckets), \
+	.sum = offsetof(struct metric_self, field) + offsetof(struct metric_timing, sum_ns)
 
 /* The merging rules are the contract's: counters and histograms add up, gauges show what was
  * written last. */
@@ -403,6 +431,66 @@ const struct metric_row metric_table[] = {
 	.record = METRIC_RECORD_MAPS,
 	.nlabels = 1,
 	.value = OWN_VALUE(1),
+    },
+    {
+	SELF("target_analysis_duration_seconds"),
+	.type = METRIC_HISTOGRAM,
+	.unit = "seconds",
+	.help = "Time of looking into an executable that was not known yet.",
+	TIMING(analysis),
+    },
+    {
+	SELF("attach_duration_seconds"),
+	.type = METRIC_HISTOGRAM,
+	.unit = "seconds",
+	.help = "Time of loading programs for an executable and attaching them, as far as either "
+		"was not done yet.",
+	TIMING(attach),
+    },
+    {
+	SELF("scrape_duration_seconds"),
+	.type = METRIC_GAUGE,
+	.unit = "seconds",
+	.help = "Time that the page before this one took to make.",
+	.format = METRIC_NS,
+	OWN_FIELD(scrape_ns),
+    },
+    {
+	SELF("process_cpu_seconds_total"),
+	.type = METRIC_COUNTER,
+	.unit = "seconds",
+	.help = "CPU time of the observer, user and system.",
+	.format = METRIC_NS,
+	OWN_FIELD(cpu_ns),
+    },
+    {
+	SELF("process_resident_memory_bytes"),
+	.type = METRIC_GAUGE,
+	.unit = "bytes",
+	.help = "Resident memory of the observer; its maps are not in it.",
+	OWN_FIELD(resident_bytes),
+    },
+    {
+	SELF("process_start_time_seconds"),
+	.type = METRIC_GAUGE,
+	.unit = "seconds",
+	.help = "When the observer started, in Unix time.",
+	.format = METRIC_NS,
+	OWN_FIELD(start_ns),
+    },
+    {
+	SELF("process_open_fds"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "Open file descriptors of the observer.",
+	OWN_FIELD(open_fds),
+    },
+    {
+	SELF("process_max_fds"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "How many file descriptors the observer may have open.",
+	OWN_FIELD(max_fds),
     },
 };
 const size_t metric_table_len = ARRAY_LEN(metric_table);

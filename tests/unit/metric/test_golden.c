@@ -81,6 +81,16 @@ static void fill_own(struct metric_input *input)
 	    {"worker", "0123456789ab", "cdc", "philotes_cdc_events_total", "attached", ""},
 	    {"worker", "0123456789ab", "cdc", "philotes_cdc_lag_seconds", "skipped",
 	     "field_absent"}};
+	static const struct metric_self self = {
+	    .analysis = {.sum_ns = 7500000, .buckets = {1, 1}},
+	    .attach = {.sum_ns = 6123000000, .buckets = {[METRIC_TIMING_BUCKETS - 1] = 1}},
+	    .scrape_ns = 1500000,
+	    .start_ns = 1700000000123456789,
+	    .cpu_ns = 12340000000,
+	    .resident_bytes = 12582912,
+	    .open_fds = 42,
+	    .max_fds = 1048576,
+	};
 
 	input->targets = targets;
 	input->ntargets = ARRAY_LEN(targets);
@@ -92,7 +102,7 @@ static void fill_own(struct metric_input *input)
 	input->revision = "0123456789ab";
 	input->compiler = "gcc 12";
 	input->libbpf_version = "1.1";
-	input->start_ns = 1700000000123456789;
+	input->self = &self;
 }
 
 static void fill(struct page *page)
