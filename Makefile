@@ -59,7 +59,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototy
 CSTD     := -std=gnu11 -D_GNU_SOURCE
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDES := -Iinclude -Iuser -I$(O)/skel
-LIBS     := -lbpf -lelf -lz -lmicrohttpd -lseccomp -lZydis -lcjson -lpthread
+LIBS     := -lbpf -lelf -lz -lmicrohttpd -ldeflate -lseccomp -lZydis -lcjson -lpthread
 
 obj_flags := $(CFLAGS)
 san_flags := -O1 -g $(SANITIZE)

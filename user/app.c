@@ -12,8 +12,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "endpoint.h"
 #include "hostcheck.h"
-#include "metric/admission.h"
 #include "probe/goroutines.h"
 #include "retire.h"
 #include "scrape.h"
@@ -36,7 +36,8 @@ struct app {
 	struct identities *identities;
 	struct metric_admission *admission;
 	struct state *state;
-	struct http_server *server;
+	struct endpoint *endpoint;
+	unsigned int left_over; /* processes that the last scan could not look at */
 	int epoll_fd, signal_fd, rescan_fd, retire_fd, clock_fd;
 	uint64_t retire_ns; /* when retire_fd goes off, CLOCK_MONOTONIC; UINT64_MAX = it does not */
 	bool stop;
@@ -92,6 +93,35 @@ static int put_target(struct app *app, pid_t pid, uint64_t start_ticks,
 	return 0;
 }
 
+/* Looks at the executable, and tells how long it took when it was not known. */
+static int look(struct app *app, pid_t pid, struct finding *ret_finding)
+{
+	uint64_t begun_ns = monotonic_ns();
+	int r = registry_look(app->registry, pid, ret_finding);
+
+	if (r == 0 && !ret_finding->known)
+		endpoint_note_analysis(app->endpoint, monotonic_ns() - begun_ns);
+	return r;
+}
+
+/* Under the lock. */
+static int settle(struct app *app, pid_t pid, const struct finding *finding,
+		  struct image **ret_image, bool *ret_attached)
+{
+	uint64_t begun_ns = monotonic_ns();
+	int r = registry_settle(app->registry, pid, finding, ret_image, ret_attached);
+
+	if (r == 0 && !finding->known)
+		endpoint_note_attach(app->endpoint, monotonic_ns() - begun_ns);
+	return r;
+}
+
+/* Whether it is tried again: what is gone, no program, or not ours to read will not change. */
+static bool is_left_over(int r)
+{
+	return r < 0 && r != -ENOENT && r != -ESRCH && r != -EACCES && r != -EPERM;
+}
+
 /* Looks at a process that is not known yet. `process` is its cookie when an exec event told of it,
  * else NULL. */
 static void consider(struct app *app, pid_t pid, const struct ps_process *process)
@@ -106,16 +136,20 @@ static void consider(struct app *app, pid_t pid, const struct ps_process *proces
 		observed.exec_id = process->exec_id;
 	r = process_stat_read(pid, &stat);
 	if (r == 0)
-		r = registry_look(app->registry, pid, &finding);
+		r = look(app, pid, &finding);
 	if (r == 0) {
 		pthread_mutex_lock(&app->lock);
-		r = registry_settle(app->registry, pid, &finding, &observed.image, &attached);
+		r = settle(app, pid, &finding, &observed.image, &attached);
 		if (r == 0)
 			r = put_target(app, pid, stat.start_ticks, &finding, &observed, attached);
 		pthread_mutex_unlock(&app->lock);
 	}
 	if (r < 0 && r != -ENOENT && r != -ESRCH)
 		log_debug("cannot look at process %d: %s, ignoring", pid, strerror(-r));
+	if (is_left_over(r)) {
+		app->left_over++;
+		endpoint_note_left_over(app->endpoint);
+	}
 }
 
 /* Not before the pause is over, not later than it is due by now. */
@@ -194,6 +228,7 @@ static void rescan(struct app *app)
 {
 	int r;
 
+	app->left_over = 0;
 	for (size_t i = 0; i < app->targets.n; i++)
 		app->targets.targets[i].seen = false;
 	r = process_for_each(rescan_visit, app);
@@ -202,6 +237,8 @@ static void rescan(struct app *app)
 	for (size_t i = app->targets.n; r == 0 && i-- > 0;)
 		if (!app->targets.targets[i].seen)
 			note_death(app, app->targets.targets[i].pid);
+	if (r == 0)
+		endpoint_note_scan(app->endpoint, app->left_over);
 }
 
 static struct scrape_source scrape_source_of(struct app *app)
@@ -212,7 +249,6 @@ static struct scrape_source scrape_source_of(struct app *app)
 	    .registry = app->registry,
 	    .targets = &app->targets,
 	    .identities = app->identities,
-	    .admission = app->admission,
 	};
 }
 
@@ -253,24 +289,6 @@ static void on_change(struct app *app)
 	pthread_mutex_lock(&app->lock);
 	registry_on_change(app->registry);
 	pthread_mutex_unlock(&app->lock);
-}
-
-/* ---- scrapes ---- */
-
-static int render(void *ctx, char **ret_text, size_t *ret_len)
-{
-	struct app *app = ctx;
-	struct scrape_source source = scrape_source_of(app);
-	int r;
-
-	pthread_mutex_lock(&app->lock);
-	r = scrape_render(&source, ret_text, ret_len);
-	if (r == 0 && shown_keep(app->state, app->admission) < 0)
-		log_debug("cannot keep which series are shown, ignoring");
-	pthread_mutex_unlock(&app->lock);
-	if (r < 0)
-		log_warn("cannot make the metrics page: %s, ignoring", strerror(-r));
-	return r;
 }
 
 /* ---- the loop ---- */
@@ -412,20 +430,11 @@ static int open_shared(struct app *app, const struct kernel_features *features)
 	return r < 0 ? r : probe_shared_new(features, app->state, &app->shared);
 }
 
-static int start_server(struct app *app)
+static int open_endpoint(struct app *app)
 {
-	const struct http_options http = {
-	    .listen_address = app->options->listen_address,
-	    .telemetry_path = app->options->telemetry_path,
-	    .render = render,
-	    .ctx = app,
-	};
-	int r = http_server_new(&http, &app->server);
+	struct scrape_source source = scrape_source_of(app);
 
-	if (r < 0)
-		log_error("cannot listen on %s: %s; choose another --web.listen-address",
-			  app->options->listen_address, strerror(-r));
-	return r;
+	return endpoint_open(&source, &app->lock, app->admission, &app->endpoint);
 }
 
 static int start(struct app *app)
@@ -457,20 +466,20 @@ static int start(struct app *app)
 		return r;
 	}
 	/* A port that is taken is found before anything is attached. */
-	r = start_server(app);
+	r = open_endpoint(app);
 	if (r < 0)
 		return r;
 	/* The hooks are on already: what starts during the scan is reported by them. */
 	rescan(app);
 	/* What ended while no observer ran. */
 	retire(app);
-	log_info("serving on port %u", http_server_port(app->server));
+	endpoint_announce(app->endpoint);
 	return 0;
 }
 
 static void finish(struct app *app)
 {
-	http_server_free(app->server);
+	endpoint_close(app->endpoint);
 	metric_admission_free(app->admission);
 	identities_free(app->identities);
 	if (app->stop && app->options->remove_on_stop)

@@ -26,9 +26,12 @@ static const char *set_listen_address(struct options *options, const char *value
 {
 	struct address address;
 
-	options->listen_address = value;
-	return address_parse(value, &address) == 0 ? NULL
-						   : "must be HOST:PORT, [IPV6]:PORT or :PORT";
+	if (options->naddresses == OPTIONS_MAX_ADDRESSES)
+		return "is given too often";
+	options->listen_addresses[options->naddresses++] = value;
+	return address_parse(value, &address) == 0
+		   ? NULL
+		   : "must be HOST:PORT, [IPV6]:PORT, :PORT or unix:/PATH";
 }
 
 static const char *set_telemetry_path(struct options *options, const char *value)
@@ -37,6 +40,16 @@ static const char *set_telemetry_path(struct options *options, const char *value
 	return value[1] && http_path_is_plain(value)
 		   ? NULL
 		   : "must be /NAME, of letters, digits and /-_.~";
+}
+
+static const char *set_max_requests(struct options *options, const char *value)
+{
+	uint64_t number;
+
+	if (number_parse_u64(value, 1, 10000, &number) < 0)
+		return "must be a number from 1 to 10000";
+	options->max_requests = (unsigned int)number;
+	return NULL;
 }
 
 static const char *set_identity_pid(struct options *options, const char *value)
@@ -134,8 +147,10 @@ PS_FAMILIES(X)
 
 static const struct option_row rows[] = {
     {"web.listen-address", "ADDRESS",
-     "where to serve: HOST:PORT, [IPV6]:PORT or :PORT (default :10414)", set_listen_address},
+     "HOST:PORT, [V6]:PORT, :PORT, unix:PATH; repeatable (default :10414)", set_listen_address},
     {"web.telemetry-path", "PATH", "path of the metrics (default /metrics)", set_telemetry_path},
+    {"web.max-requests", "N", "metrics pages made or sent at the same time (default 40)",
+     set_max_requests},
     {"identity.pid", NULL, "give every series of a target its process id as label pid",
      set_identity_pid},
     {"identity.ttl", "DURATION", "keep counters so long after the last process (default 15m)",
@@ -235,7 +250,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 		  enum options_action *ret_action)
 {
 	struct options options = {
-	    .listen_address = ":10414",
+	    .max_requests = 40,
 	    .telemetry_path = "/metrics",
 	    .identity_ttl_ns = 15 * 60 * 1000000000ULL,
 	    .image_ttl_ns = 10 * 60 * 1000000000ULL,
@@ -269,6 +284,8 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 			argv[optind]);
 		return -EINVAL;
 	}
+	if (!options.naddresses)
+		options.listen_addresses[options.naddresses++] = ":10414";
 	apply_switch(&options);
 	*ret_options = options;
 	*ret_action = action;

@@ -10,9 +10,13 @@
 #include "plan/plan.h"
 #include "util/log.h"
 
+#define OPTIONS_MAX_ADDRESSES 16
+
 struct options {
-	const char *listen_address;
+	const char *listen_addresses[OPTIONS_MAX_ADDRESSES];
+	size_t naddresses;
 	const char *telemetry_path;
+	unsigned int max_requests;
 	bool identity_pid;
 	uint64_t identity_ttl_ns;
 	uint64_t image_ttl_ns;

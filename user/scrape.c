@@ -18,8 +18,11 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* Everything a scrape makes for the metric stage; arrays are owned. */
+/* Everything a scrape makes for the metric stage; arrays are owned, texts of what may change are
+ * copies. */
 struct page {
+	struct arena arena; /* of the copies */
+	bool no_memory;     /* for one of them */
 	struct snapshot *snapshot;
 	struct metric_identity *identities;
 	struct metric_process *processes;
@@ -31,14 +34,35 @@ struct page {
 	char metric_names[PS_METRIC_MAX][128]; /* as they are exported */
 };
 
-static void page_done(struct page *page)
+void scrape_page_free(struct page *page)
 {
+	if (!page)
+		return;
+	arena_done(&page->arena);
 	snapshot_free(page->snapshot);
 	free(page->identities);
 	free(page->processes);
 	free(page->targets);
 	free(page->sites);
 	free(page->infos);
+	free(page);
+}
+
+/* A copy that lives as long as the page; NULL when there is no memory for it. */
+static void *keep(struct page *page, const void *bytes, size_t len)
+{
+	void *copy = arena_alloc(&page->arena, len);
+
+	if (!copy)
+		page->no_memory = true;
+	return copy ? memcpy(copy, bytes, len) : NULL;
+}
+
+static const char *keep_text(struct page *page, const char *text)
+{
+	const char *copy = keep(page, text, strlen(text) + 1);
+
+	return copy ? copy : "";
 }
 
 /* ---- the kernel's numbers ---- */
@@ -187,9 +211,10 @@ static struct metric_identity make_identity(const struct state_identity *identit
 static void add_process(struct page *page, const struct ps_process *process, bool alive,
 			const struct state_identity *identity)
 {
+	const struct state_identity *kept = keep(page, identity, sizeof(*identity));
 	size_t index = page->input.nprocesses++;
 
-	page->identities[index] = make_identity(identity);
+	page->identities[index] = kept ? make_identity(kept) : (struct metric_identity){0};
 	page->processes[index] = (struct metric_process){
 	    .process = *process,
 	    .identity = (uint32_t)index,
@@ -258,7 +283,7 @@ static struct metric_targets *service_targets(struct page *page, const char *ser
 			return &page->targets[i];
 	for (int state = 0; state < TARGET_STATE_MAX; state++)
 		page->targets[page->input.ntargets++] = (struct metric_targets){
-		    .service = service,
+		    .service = keep_text(page, service),
 		    .state = target_state_name((enum target_state)state),
 		};
 	return &page->targets[i];
@@ -307,7 +332,7 @@ static struct metric_probe_sites *find_sites(struct page *page, const char *serv
 	return row;
 }
 
-static void count_image_sites(struct page *page, const struct image *image)
+static void count_image_sites(struct page *page, const struct image *image, const char *service)
 {
 	static const char *const states[] = {"attached", "skipped", "failed"};
 
@@ -315,9 +340,8 @@ static void count_image_sites(struct page *page, const struct image *image)
 		const char *family = plan_family_name(plan_site_family((enum ps_site_id)id));
 
 		for (size_t i = 0; i < ARRAY_LEN(states); i++)
-			find_sites(page, image->facts.service, family, states[i]);
-		find_sites(page, image->facts.service, family,
-			   probe_state(image->plan.site_reason[id]))
+			find_sites(page, service, family, states[i]);
+		find_sites(page, service, family, probe_state(image->plan.site_reason[id]))
 		    ->count++;
 	}
 }
@@ -366,14 +390,16 @@ static enum plan_reason metric_reason(const struct page *page, const struct imag
 	return reason;
 }
 
-static void describe_image(struct page *page, const struct image *image)
+static void describe_image(struct page *page, const struct image *image, const char *service)
 {
+	const char *binary = keep_text(page, image->binary);
+
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
 		enum plan_reason reason = metric_reason(page, image, (enum ps_metric)id);
 
 		page->infos[page->input.ninfos++] = (struct metric_probe_info){
-		    .service = image->facts.service,
-		    .binary = image->binary,
+		    .service = service,
+		    .binary = binary,
 		    .family = plan_family_name(plan_metric_family((enum ps_metric)id)),
 		    .metric = page->metric_names[id],
 		    .state = probe_state(reason),
@@ -393,10 +419,13 @@ static int describe_images(const struct scrape_source *source, struct page *page
 		return -ENOMEM;
 	name_metrics(page, source->options->metrics.namespace_name);
 	for (size_t i = 0; i < n; i++) {
+		const char *service;
+
 		if (!images[i]->loaded)
 			continue;
-		count_image_sites(page, images[i]);
-		describe_image(page, images[i]);
+		service = keep_text(page, images[i]->facts.service);
+		count_image_sites(page, images[i], service);
+		describe_image(page, images[i], service);
 	}
 	return 0;
 }
@@ -417,24 +446,37 @@ static void finish_input(struct page *page)
 	page->input.libbpf_version = page->libbpf_version;
 }
 
-int scrape_render(const struct scrape_source *source, char **ret_text, size_t *ret_len)
+int scrape_take(const struct scrape_source *source, struct page **ret_page)
 {
-	_cleanup_(page_done) struct page page = {0};
-	_cleanup_strbuf_ struct strbuf text = {0};
-	struct metric_options options = source->options->metrics;
+	_cleanup_(scrape_page_free_p) struct page *page = calloc(1, sizeof(*page));
 	int r;
 
-	r = take_snapshot(source, &page);
+	if (!page)
+		return -ENOMEM;
+	r = take_snapshot(source, page);
 	if (r == 0)
-		r = name_processes(source, &page);
+		r = name_processes(source, page);
 	if (r == 0)
-		r = count_targets(source, &page);
+		r = count_targets(source, page);
 	if (r == 0)
-		r = describe_images(source, &page);
+		r = describe_images(source, page);
+	if (r == 0 && page->no_memory)
+		r = -ENOMEM;
 	if (r < 0)
 		return r;
-	finish_input(&page);
-	options.admission = source->admission;
-	r = metric_expose(&page.input, &options, &text);
+	finish_input(page);
+	*ret_page = TAKE_PTR(page);
+	return 0;
+}
+
+int scrape_write(const struct page *page, const struct metric_self *self,
+		 const struct metric_options *options, char **ret_text, size_t *ret_len)
+{
+	_cleanup_strbuf_ struct strbuf text = {0};
+	struct metric_input input = page->input;
+	int r;
+
+	input.self = self;
+	r = metric_expose(&input, options, &text);
 	return r < 0 ? r : strbuf_finish(&text, ret_text, ret_len);
 }

@@ -20,7 +20,6 @@ struct scrape_source {
 	struct registry *registry;
 	struct target_table *targets; /* struct target.image is a struct observed */
 	struct identities *identities;
-	struct metric_admission *admission;
 };
 
 /* Takes a snapshot of the kernel's numbers. 0 with an owned snapshot, or -errno. */
@@ -31,8 +30,16 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
  */
 bool scrape_has_ended(const struct snapshot *snapshot, const struct ps_process *process);
 
-/* The metrics page. 0 with an owned text, or -errno. The caller keeps the sources still meanwhile.
- */
-int scrape_render(const struct scrape_source *source, char **ret_text, size_t *ret_len);
+/* All that a metrics page says of the targets. Needs no source any more. */
+struct page;
+
+/* Takes it. 0 with an owned *ret_page, or -errno. The caller keeps the sources still meanwhile. */
+int scrape_take(const struct scrape_source *source, struct page **ret_page);
+/* NULL is fine. */
+void scrape_page_free(struct page *page);
+DEFINE_CLEANUP(struct page *, scrape_page_free)
+/* Writes it, with what the observer measured of itself. 0 with an owned text, or -ENOMEM. */
+int scrape_write(const struct page *page, const struct metric_self *self,
+		 const struct metric_options *options, char **ret_text, size_t *ret_len);
 
 #endif

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "util/cleanup.h"
 #include "util/number.h"
 
 #define BACKLOG 128
+#define UNIX    "unix:"
 
 DEFINE_CLEANUP(struct addrinfo *, freeaddrinfo)
 
@@ -37,13 +40,25 @@ static int split(const char *text, const char **ret_host, const char **ret_end,
 	return 0;
 }
 
+static int parse_path(const char *path, struct address *ret_address)
+{
+	if (path[0] != '/' || strlen(path) > ADDRESS_PATH_MAX)
+		return -EINVAL;
+	*ret_address = (struct address){.port = 0};
+	strcpy(ret_address->path, path);
+	return 0;
+}
+
 int address_parse(const char *text, struct address *ret_address)
 {
 	struct address address = {.port = 0};
 	const char *host, *end, *colon;
 	uint64_t port;
-	int r = split(text, &host, &end, &colon);
+	int r;
 
+	if (strncmp(text, UNIX, strlen(UNIX)) == 0)
+		return parse_path(text + strlen(UNIX), ret_address);
+	r = split(text, &host, &end, &colon);
 	if (r < 0 || number_parse_u64(colon + 1, 0, UINT16_MAX, &port) < 0)
 		return -EINVAL;
 	if ((size_t)(end - host) > ADDRESS_HOST_MAX ||
@@ -63,7 +78,7 @@ static int open_socket(int family, const struct sockaddr *bound, socklen_t len, 
 	if (fd < 0)
 		return -errno;
 	/* Connections of a predecessor in TIME_WAIT do not hinder; a listener still does. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+	if (family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
 	/* Does not depend on net.ipv6.bindv6only. */
 	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
@@ -88,6 +103,32 @@ static int listen_all(uint16_t port, int *ret_fd)
 	return r;
 }
 
+/* Removes the socket at the path if nobody listens there any more: whoever does answers, or has no
+ * room for another connection now. */
+static bool remove_stale(const struct sockaddr_un *name)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd < 0 || lstat(name->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	if (connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 || errno != ECONNREFUSED)
+		return false;
+	return unlink(name->sun_path) == 0;
+}
+
+static int listen_path(const char *path, int *ret_fd)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int r;
+
+	strcpy(name.sun_path, path);
+	r = open_socket(AF_UNIX, (const struct sockaddr *)&name, sizeof(name), ret_fd);
+	if (r == -EADDRINUSE && remove_stale(&name))
+		r = open_socket(AF_UNIX, (const struct sockaddr *)&name, sizeof(name), ret_fd);
+	return r;
+}
+
 int address_listen(const struct address *address, int *ret_fd)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -95,6 +136,8 @@ int address_listen(const struct address *address, int *ret_fd)
 	char port[sizeof("65535")];
 	int r = -EINVAL;
 
+	if (address->path[0])
+		return listen_path(address->path, ret_fd);
 	if (!address->host[0])
 		return listen_all(address->port, ret_fd);
 	snprintf(port, sizeof(port), "%u", address->port);
@@ -120,8 +163,11 @@ int address_bound_port(int fd, uint16_t *ret_port)
 
 	if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
 		return -errno;
-	*ret_port = bound.ss_family == AF_INET6
-			? ntohs(((const struct sockaddr_in6 *)&bound)->sin6_port)
-			: ntohs(((const struct sockaddr_in *)&bound)->sin_port);
+	if (bound.ss_family == AF_INET6)
+		*ret_port = ntohs(((const struct sockaddr_in6 *)&bound)->sin6_port);
+	else if (bound.ss_family == AF_INET)
+		*ret_port = ntohs(((const struct sockaddr_in *)&bound)->sin_port);
+	else
+		*ret_port = 0;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 
 #include <cmocka.h>
 
@@ -35,6 +36,20 @@ int client_connect(unsigned int port, bool v6)
 	return fd;
 }
 
+int client_connect_path(const char *path)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	const struct timeval guard = {.tv_sec = HANG_GUARD_S};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_true(strlen(path) < sizeof(name.sun_path));
+	strcpy(name.sun_path, path);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard));
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
 void client_send(int fd, const char *bytes, size_t len)
 {
 	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);
@@ -57,16 +72,23 @@ void client_read(int fd, struct reply *ret_reply)
 	ret_reply->body = ret_reply->body ? ret_reply->body + 4 : "";
 }
 
+void client_ask(int fd, const char *method, const char *path, const char *headers,
+		struct reply *ret_reply)
+{
+	_cleanup_strbuf_ struct strbuf request = {0};
+
+	strbuf_addf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\n%sConnection: close\r\n\r\n",
+		    method, path, headers);
+	client_send(fd, request.data, request.len);
+	client_read(fd, ret_reply);
+}
+
 void client_request(unsigned int port, const char *method, const char *path,
 		    struct reply *ret_reply)
 {
 	_cleanup_close_ int fd = client_connect(port, false);
-	_cleanup_strbuf_ struct strbuf request = {0};
 
-	strbuf_addf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-		    method, path);
-	client_send(fd, request.data, request.len);
-	client_read(fd, ret_reply);
+	client_ask(fd, method, path, "", ret_reply);
 }
 
 void reply_done(struct reply *reply)

@@ -16,12 +16,17 @@ struct reply {
 /* A connected socket (IPv4, or IPv6); reads on it give up after a minute, which only a hanging
  * server makes them do. */
 int client_connect(unsigned int port, bool v6);
+/* The same to a socket in the file system. */
+int client_connect_path(const char *path);
 void client_send(int fd, const char *bytes, size_t len);
 /* Reads until the server closes. Free with reply_done. */
 void client_read(int fd, struct reply *ret_reply);
 /* One request with Connection: close. */
 void client_request(unsigned int port, const char *method, const char *path,
 		    struct reply *ret_reply);
+/* One with further header lines, each with its line end, on a connection that is closed then. */
+void client_ask(int fd, const char *method, const char *path, const char *headers,
+		struct reply *ret_reply);
 void reply_done(struct reply *reply);
 #define _cleanup_reply_ _cleanup_(reply_done)
 /* Whether the header stands there with exactly this value. */

@@ -7,63 +7,18 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "http/client.h"
-#include "http/server.h"
+#include "http/served.h"
 
 #define TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Renders `len` bytes; or fails; or says that it has begun, and waits to be let go. */
-struct page {
-	size_t len;
-	int error;
-	bool waits;
-	sem_t begun, go;
-	atomic_uint rendered;
-};
-
-static int render(void *ctx, char **ret_text, size_t *ret_len)
-{
-	struct page *page = ctx;
-	char *text;
-
-	page->rendered++;
-	if (page->error)
-		return page->error;
-	if (page->waits) {
-		sem_post(&page->begun);
-		sem_wait(&page->go);
-	}
-	text = malloc(page->len + 1);
-	memset(text, 'm', page->len);
-	text[page->len] = '\0';
-	*ret_text = text;
-	*ret_len = page->len;
-	return 0;
-}
-
-static struct http_server *serve(struct page *page)
-{
-	struct http_options options = {.listen_address = "127.0.0.1:0",
-				       .telemetry_path = "/metrics",
-				       .render = render,
-				       .ctx = page};
-	struct http_server *server = NULL;
-
-	assert_int_equal(http_server_new(&options, &server), 0);
-	assert_true(http_server_port(server) > 0);
-	return server;
-}
-#define _cleanup_server_ _cleanup_(http_server_free_p)
-
 static void test_metrics(void **state)
 {
-	struct page page = {.len = 300000};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 300000};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	_cleanup_reply_ struct reply get = {0}, head = {0};
 
 	(void)state;
@@ -82,8 +37,8 @@ static void test_metrics(void **state)
 
 static void test_other_pages(void **state)
 {
-	struct page page = {.len = 1};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 1};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	unsigned int port = http_server_port(server);
 	_cleanup_reply_ struct reply landing = {0}, health = {0}, head = {0}, none = {0}, sub = {0};
 
@@ -108,8 +63,8 @@ static void test_other_pages(void **state)
 static void test_other_methods(void **state)
 {
 	static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get"};
-	struct page page = {.len = 1};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 1};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	unsigned int port = http_server_port(server);
 	static const char posted[] = "POST /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
 				     "Content-Length: 5\r\n\r\nhello";
@@ -117,7 +72,7 @@ static void test_other_methods(void **state)
 	_cleanup_close_ int fd = client_connect(port, false);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
 		_cleanup_reply_ struct reply reply = {0};
 
 		client_request(port, methods[i], "/metrics", &reply);
@@ -134,8 +89,8 @@ static void test_other_methods(void **state)
 
 static void test_render_fails(void **state)
 {
-	struct page page = {.error = -EIO};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.error = -EIO};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	_cleanup_reply_ struct reply reply = {0}, again = {0};
 
 	(void)state;
@@ -163,8 +118,8 @@ static void *request_metrics(void *ctx)
 /* The second request comes when the first is being rendered, and is rendered beside it. */
 static void test_two_at_once(void **state)
 {
-	struct page page = {.len = 10, .waits = true};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 10, .waits = true};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	struct requesting requests[2];
 
 	(void)state;
@@ -193,8 +148,8 @@ static void test_slow_clients(void **state)
 {
 	static const char half[] = "GET /metrics HT", rest[] = "TP/1.0\r\n\r\n";
 	static const char whole[] = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
-	struct page page = {.len = 8 << 20};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 8 << 20};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	unsigned int port = http_server_port(server);
 	int silent[8], halves[8], deaf[8];
 	_cleanup_reply_ struct reply late = {0};
@@ -227,8 +182,8 @@ static void test_slow_clients(void **state)
 
 static void test_garbage(void **state)
 {
-	struct page page = {.len = 1};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 1};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	unsigned int port = http_server_port(server);
 	uint32_t seed = 5;
 
@@ -261,16 +216,16 @@ static void test_stop_under_garbage(void **state)
 
 	(void)state;
 	for (int round = 0; round < 200; round++) {
-		struct page page = {.len = 1};
-		struct http_server *server = serve(&page);
+		struct served page = {.len = 1};
+		struct http_server *server = served_start(&page);
 		int fds[30];
 
-		for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 			fds[i] = client_connect(http_server_port(server), false);
 			(void)send(fds[i], bad, strlen(bad), MSG_NOSIGNAL);
 		}
 		http_server_free(server);
-		for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 			close(fds[i]);
 	}
 }
@@ -278,8 +233,8 @@ static void test_stop_under_garbage(void **state)
 /* More headers than a connection has memory for. */
 static void test_endless_headers(void **state)
 {
-	struct page page = {.len = 1};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 1};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	_cleanup_close_ int fd = client_connect(http_server_port(server), false);
 	_cleanup_reply_ struct reply reply = {0};
 	static const char line[] = "X-Filler: ffffffffffffffffffffffffffffffffffffffffffffffff\r\n";
@@ -298,8 +253,8 @@ static void test_keep_alive(void **state)
 {
 	static const char two[] = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"
 				  "GET /-/healthy HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-	struct page page = {.len = 3};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 3};
+	_cleanup_server_ struct http_server *server = served_start(&page);
 	_cleanup_close_ int fd = client_connect(http_server_port(server), false);
 	_cleanup_reply_ struct reply reply = {0};
 
@@ -312,42 +267,46 @@ static void test_keep_alive(void **state)
 
 static void test_port_in_use(void **state)
 {
-	struct page page = {.len = 1};
-	_cleanup_server_ struct http_server *server = serve(&page);
+	struct served page = {.len = 1};
+	_cleanup_server_ struct http_server *server = served_start(&page);
+	_cleanup_strbuf_ struct strbuf why = {0}, none = {0};
+	struct http_options options = served_options(&page);
 	struct http_server *second = NULL;
 	char address[32];
-	struct http_options options = {.listen_address = address,
-				       .telemetry_path = "/metrics",
-				       .render = render,
-				       .ctx = &page};
+	const char *const addresses[] = {served_loopback[0], address};
 
 	(void)state;
 	snprintf(address, sizeof(address), "127.0.0.1:%u", http_server_port(server));
-	assert_int_equal(http_server_new(&options, &second), -EADDRINUSE);
+	options.listen_addresses = addresses;
+	options.naddresses = ARRAY_LEN(addresses);
+	assert_int_equal(http_server_new(&options, &why, &second), -EADDRINUSE);
 	assert_null(second);
+	assert_non_null(strstr(why.data, address));
 	/* The port is free again once the server has gone, connections or not. */
 	_cleanup_close_ int open = client_connect(http_server_port(server), false);
 
 	assert_true(open >= 0);
 	http_server_free(server);
 	server = NULL;
-	assert_int_equal(http_server_new(&options, &second), 0);
+	assert_int_equal(http_server_new(&options, &none, &second), 0);
 	http_server_free(second);
 }
 
 static void test_bad_options(void **state)
 {
 	static const char *const paths[] = {"", "metrics", "/a b", "/\"><script>", "/a?b", "/%41"};
-	struct http_options options = {.telemetry_path = "/metrics", .render = render};
+	static const char *const no_port[] = {"127.0.0.1"};
+	_cleanup_strbuf_ struct strbuf why = {0};
+	struct http_options options = served_options(NULL);
 	struct http_server *server = NULL;
 
 	(void)state;
-	options.listen_address = "127.0.0.1";
-	assert_int_equal(http_server_new(&options, &server), -EINVAL);
-	options.listen_address = "127.0.0.1:0";
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+	options.listen_addresses = no_port;
+	assert_int_equal(http_server_new(&options, &why, &server), -EINVAL);
+	options.listen_addresses = served_loopback;
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		options.telemetry_path = paths[i];
-		assert_int_equal(http_server_new(&options, &server), -EINVAL);
+		assert_int_equal(http_server_new(&options, &why, &server), -EINVAL);
 	}
 	assert_null(server);
 	http_server_free(NULL);
