@@ -59,7 +59,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototy
 CSTD     := -std=gnu11 -D_GNU_SOURCE
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDES := -Iinclude -Iuser -I$(O)/skel
-LIBS     := -lbpf -lelf -lz -lmicrohttpd -ldeflate -lseccomp -lZydis -lcjson -lpthread
+LIBS     := -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ldeflate -lseccomp -lZydis -lcjson -lpthread
 
 obj_flags := $(CFLAGS)
 san_flags := -O1 -g $(SANITIZE)
@@ -293,6 +293,7 @@ vmtest: all fixtures-demo ## boot other kernels in QEMU and count there
 e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary [PHILOTES_API=binary]
 	$(Q)scripts/e2e '$(O)' '$(PHILOTES_SRC)' '$(PHILOTES_WORKER)' '$(PHILOTES_API)' $(ARGS)
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
+	$(Q)scripts/setup build check soak
 	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py --soak $(ARGS)
 bench: all fixtures-demo $(BENCH_PROGRAMS) ## what an event costs the target
 	$(Q)tests/bench/run --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \

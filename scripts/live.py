@@ -108,6 +108,13 @@ class Observer(Program):
     def text(self):
         return fetch(self.port, "/metrics")
 
+    def page(self, accept):
+        """The Content-Type and the text that a client gets who accepts this."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/metrics", headers={"Accept": accept})
+        with opener.open(request, timeout=150) as answer:
+            return answer.headers["Content-Type"], answer.read().decode()
+
     def samples(self):
         return parse(self.text())
 
