@@ -38,8 +38,8 @@ __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_le
 
 int main(int argc, char **argv)
 {
+	_cleanup_(options_done) struct options options = {0};
 	enum options_action action;
-	struct options options;
 
 	libbpf_set_print(log_libbpf);
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 	if (action == OPTIONS_EXIT)
 		return 0;
 	log_set_level(options.log_level);
+	log_set_format(options.log_format);
 	if (options.note)
 		log_warn("%s", options.note);
 	return app_run(&options) < 0 ? 1 : 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -40,6 +41,19 @@ static const char *set_telemetry_path(struct options *options, const char *value
 	return value[1] && http_path_is_plain(value)
 		   ? NULL
 		   : "must be /NAME, of letters, digits and /-_.~";
+}
+
+static const char *set_config_file(struct options *options, const char *value)
+{
+	options->config_file = value;
+	return value[0] ? NULL : "must be a path";
+}
+
+static const char *set_systemd_socket(struct options *options, const char *value)
+{
+	(void)value;
+	options->systemd_socket = true;
+	return NULL;
 }
 
 static const char *set_max_requests(struct options *options, const char *value)
@@ -135,6 +149,11 @@ static const char *set_log_level(struct options *options, const char *value)
 		   : NULL;
 }
 
+static const char *set_log_format(struct options *options, const char *value)
+{
+	return log_format_parse(value, &options->log_format) < 0 ? "must be logfmt or json" : NULL;
+}
+
 #define X(id, name)                                                                          \
 	static const char *set_no_collector_##id(struct options *options, const char *value) \
 	{                                                                                    \
@@ -148,6 +167,10 @@ PS_FAMILIES(X)
 static const struct option_row rows[] = {
     {"web.listen-address", "ADDRESS",
      "HOST:PORT, [V6]:PORT, :PORT, unix:PATH; repeatable (default :10414)", set_listen_address},
+    {"web.systemd-socket", NULL, "listen on the sockets that systemd hands over instead",
+     set_systemd_socket},
+    {"web.config.file", "FILE", "TLS, users and headers, as other exporters have it",
+     set_config_file},
     {"web.telemetry-path", "PATH", "path of the metrics (default /metrics)", set_telemetry_path},
     {"web.max-requests", "N", "metrics pages made or sent at the same time (default 40)",
      set_max_requests},
@@ -170,6 +193,7 @@ static const struct option_row rows[] = {
     PS_FAMILIES(X)
 #undef X
 	{"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
+    {"log.format", "FORMAT", "logfmt or json (default logfmt)", set_log_format},
     {"help", NULL, "print this and exit", NULL},
     {"version", NULL, "print the version and exit", NULL},
 };
@@ -186,22 +210,95 @@ static const struct {
     {"0", false}, {"f", false}, {"F", false}, {"false", false}, {"FALSE", false}, {"False", false},
 };
 
+/* 1, 0, or -EINVAL. */
+static int parse_boolean(const char *value)
+{
+	for (size_t i = 0; i < ARRAY_LEN(booleans); i++)
+		if (strcmp(booleans[i].text, value) == 0)
+			return booleans[i].on;
+	return -EINVAL;
+}
+
 static void apply_switch(struct options *options)
 {
 	const char *value = getenv(SWITCH);
-	size_t i = 0;
+	int r;
 
 	if (!value || !value[0])
 		return;
-	while (i < ARRAY_LEN(booleans) && strcmp(booleans[i].text, value) != 0)
-		i++;
-	if (i == ARRAY_LEN(booleans)) {
+	r = parse_boolean(value);
+	if (r < 0) {
 		options->note = SWITCH " is neither true nor false, ignoring";
-	} else if (!booleans[i].on) {
+	} else if (r == 0) {
 		options->note = SWITCH " is false: nothing is collected";
 		for (int family = 0; family < PS_FAMILY_MAX; family++)
 			options->plan.family_off[family] = true;
 	}
+}
+
+/* ---- flags by way of the environment ---- */
+
+#define VARIABLE "PHILOSCOPE_"
+#define MAX_NAME 64
+
+/* --web.max-requests is PHILOSCOPE_WEB_MAX_REQUESTS. */
+static void variable_name(const struct option_row *row, char ret_name[static MAX_NAME])
+{
+	int len = snprintf(ret_name, MAX_NAME, VARIABLE "%s", row->name);
+
+	for (int i = 0; i < len && i < MAX_NAME - 1; i++)
+		ret_name[i] = ret_name[i] == '.' || ret_name[i] == '-'
+				  ? '_'
+				  : (char)toupper((unsigned char)ret_name[i]);
+}
+
+/* Several addresses stand between commas. */
+static const char *apply_addresses(const struct option_row *row, const char *value,
+				   struct options *options)
+{
+	const char *problem = NULL, *item;
+	char *rest = options->environment = strdup(value);
+
+	while (!problem && (item = strsep(&rest, ",")))
+		problem = row->set(options, item);
+	return options->environment ? problem : "can't be kept: out of memory";
+}
+
+static const char *apply_variable(const struct option_row *row, const char *value,
+				  struct options *options)
+{
+	if (row->set == set_listen_address)
+		return apply_addresses(row, value, options);
+	if (row->value)
+		return row->set(options, value);
+	switch (parse_boolean(value)) {
+	case 0:
+		return NULL;
+	case 1:
+		return row->set(options, NULL);
+	default:
+		return "must be true or false";
+	}
+}
+
+/* What is set to nothing is as if it were not set. */
+static int apply_environment(struct options *options, const bool *given)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char name[MAX_NAME];
+		const char *value, *problem;
+
+		variable_name(&rows[i], name);
+		value = rows[i].set && !given[i] ? getenv(name) : NULL;
+		if (!value || !value[0])
+			continue;
+		problem = apply_variable(&rows[i], value, options);
+		if (!problem)
+			continue;
+		fprintf(stderr, "philoscope: %s %s, not '%s'\n", name, problem, value);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static void print_help(void)
@@ -221,7 +318,11 @@ static void print_help(void)
 			 rows[i].value ? rows[i].value : "");
 		printf("  %-30s %s\n", flag, rows[i].help);
 	}
-	puts("\n" SWITCH "=false in the environment switches every family off.");
+	puts("\nEach flag may also be a variable of the environment: --web.max-requests=9 "
+	     "is\n" VARIABLE "WEB_MAX_REQUESTS=9, --identity.pid is " VARIABLE
+	     "IDENTITY_PID=true. Flags go first.\n"
+	     "Several addresses stand between commas. " SWITCH "=false switches every\n"
+	     "family off.");
 	puts("\nExit status: 0 stopped by a signal, 1 it could not run, 2 wrong usage.");
 }
 
@@ -246,20 +347,11 @@ static int options_apply(const struct option_row *row, const char *value, struct
 	return -EINVAL;
 }
 
-int options_parse(int argc, char **argv, struct options *ret_options,
-		  enum options_action *ret_action)
+/* Reads the flags, and notes which there were. 0 or -EINVAL. */
+static int parse_flags(int argc, char **argv, struct options *options, bool *ret_given,
+		       enum options_action *ret_action)
 {
-	struct options options = {
-	    .max_requests = 40,
-	    .telemetry_path = "/metrics",
-	    .identity_ttl_ns = 15 * 60 * 1000000000ULL,
-	    .image_ttl_ns = 10 * 60 * 1000000000ULL,
-	    .state_dir = STATE_DIR_DEFAULT,
-	    .metrics = {.namespace_name = "philotes", .max_series = 2000},
-	    .log_level = LOG_LEVEL_INFO,
-	};
 	struct option flags[ARRAY_LEN(rows) + 1] = {0};
-	enum options_action action = OPTIONS_RUN;
 	int index, c;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -269,25 +361,57 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 		};
 	opterr = 0;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, ":", flags, &index)) != -1 && action == OPTIONS_RUN) {
+	while ((c = getopt_long(argc, argv, ":", flags, &index)) != -1 &&
+	       *ret_action == OPTIONS_RUN) {
 		if (c != 0) {
 			fprintf(stderr, "philoscope: %s '%s'; see philoscope --help\n",
 				c == ':' ? "value missing for" : "unknown flag or stray value:",
 				argv[optind - 1]);
 			return -EINVAL;
 		}
-		if (options_apply(&rows[index], optarg, &options, &action) < 0)
+		if (options_apply(&rows[index], optarg, options, ret_action) < 0)
 			return -EINVAL;
+		ret_given[index] = true;
 	}
-	if (action == OPTIONS_RUN && optind < argc) {
+	if (*ret_action == OPTIONS_RUN && optind < argc) {
 		fprintf(stderr, "philoscope: unknown command '%s'; see philoscope --help\n",
 			argv[optind]);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options,
+		  enum options_action *ret_action)
+{
+	_cleanup_(options_done) struct options options = {
+	    .max_requests = 40,
+	    .telemetry_path = "/metrics",
+	    .identity_ttl_ns = 15 * 60 * 1000000000ULL,
+	    .image_ttl_ns = 10 * 60 * 1000000000ULL,
+	    .state_dir = STATE_DIR_DEFAULT,
+	    .metrics = {.namespace_name = "philotes", .max_series = 2000},
+	    .log_level = LOG_LEVEL_INFO,
+	};
+	enum options_action action = OPTIONS_RUN;
+	bool given[ARRAY_LEN(rows)] = {false};
+	int r = parse_flags(argc, argv, &options, given, &action);
+
+	if (r == 0 && action == OPTIONS_RUN)
+		r = apply_environment(&options, given);
+	if (r < 0)
+		return r;
 	if (!options.naddresses)
 		options.listen_addresses[options.naddresses++] = ":10414";
 	apply_switch(&options);
 	*ret_options = options;
+	options.environment = NULL;
 	*ret_action = action;
 	return 0;
+}
+
+void options_done(struct options *options)
+{
+	free(options->environment);
+	options->environment = NULL;
 }

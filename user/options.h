@@ -15,6 +15,8 @@
 struct options {
 	const char *listen_addresses[OPTIONS_MAX_ADDRESSES];
 	size_t naddresses;
+	bool systemd_socket;
+	const char *config_file; /* NULL = none */
 	const char *telemetry_path;
 	unsigned int max_requests;
 	bool identity_pid;
@@ -25,17 +27,21 @@ struct options {
 	struct metric_options metrics;
 	struct plan_options plan;
 	enum log_level log_level;
-	const char *note; /* what the environment brought that should be said once, or NULL */
+	enum log_format log_format;
+	char *environment; /* owned: what addresses from the environment point into */
+	const char *note;  /* what the environment brought that should be said once, or NULL */
 };
 
 enum options_action { OPTIONS_RUN, OPTIONS_EXIT };
 
 /*
  * Reads argv (argv[0] is skipped). 0 with what to do (EXIT after --help or --version printed on
- * stdout); -EINVAL after one line on stderr that says what is wrong. Strings point into argv.
- * PHILOTES_METRICS_ENABLED=false in the environment switches every family off.
+ * stdout); -EINVAL after one line on stderr that says what is wrong. Strings point into argv and
+ * the environment, where PHILOSCOPE_WEB_LISTEN_ADDRESS and so on stand for flags that are not
+ * given, and PHILOTES_METRICS_ENABLED=false switches every family off.
  */
 int options_parse(int argc, char **argv, struct options *ret_options,
 		  enum options_action *ret_action);
+void options_done(struct options *options);
 
 #endif
