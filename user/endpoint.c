@@ -134,6 +134,15 @@ static bool ready(void *ctx, struct strbuf *why)
 	return endpoint->scanned && !left_over;
 }
 
+static void tell(void *ctx, bool is_bad, const char *text)
+{
+	(void)ctx;
+	if (is_bad)
+		log_warn("%s", text);
+	else
+		log_info("%s", text);
+}
+
 /* ---- start and end ---- */
 
 static int start_server(struct endpoint *endpoint)
@@ -142,10 +151,13 @@ static int start_server(struct endpoint *endpoint)
 	const struct http_options http = {
 	    .listen_addresses = options->listen_addresses,
 	    .naddresses = options->naddresses,
+	    .systemd_socket = options->systemd_socket,
+	    .config_file = options->config_file,
 	    .telemetry_path = options->telemetry_path,
 	    .max_requests = options->max_requests,
 	    .render = render,
 	    .ready = ready,
+	    .tell = tell,
 	    .ctx = endpoint,
 	};
 	_cleanup_strbuf_ struct strbuf why = {0};

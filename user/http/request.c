@@ -47,6 +47,11 @@ struct request {
 	const struct http_format *format;
 	struct http_scrape scrape;
 	const char *names[MAX_NAMES]; /* valid as long as the request */
+	struct web *web;              /* held: the configuration that it meets */
+	char *user;                   /* of basic authentication; libmicrohttpd's, as the next is */
+	char *password;
+	bool is_checked; /* the password is */
+	bool is_right;
 	bool wants_gzip;
 	bool is_page; /* counts as one of max_requests */
 	bool made;    /* the answer is, by a worker */
@@ -91,6 +96,19 @@ static bool answer_ready(struct request *request)
 	*answer = answer_busy("not ready\n");
 	strbuf_finish(&why, &answer->owned, &answer->len);
 	return true;
+}
+
+/* ---- what takes time ---- */
+
+/* Hands it over to workers, unless they have enough to do: then the answer is what it is. The
+ * connection rests meanwhile. */
+static void hand_over(struct request *request, struct workers *workers)
+{
+	MHD_suspend_connection(request->connection);
+	if (workers_submit(workers, request))
+		return;
+	request->made = true;
+	MHD_resume_connection(request->connection);
 }
 
 /* ---- the metrics ---- */
@@ -152,12 +170,7 @@ static bool answer_metrics(struct request *request)
 	read_scrape(request);
 	serving->npages++;
 	request->is_page = true;
-	MHD_suspend_connection(request->connection);
-	if (workers_submit(serving->pages, request))
-		return false;
-	/* Suspended is suspended. */
-	request->made = true;
-	MHD_resume_connection(request->connection);
+	hand_over(request, serving->pages);
 	return false;
 }
 
@@ -204,6 +217,70 @@ void request_make_page(void *job)
 	MHD_resume_connection(request->connection);
 }
 
+/* ---- who asks ---- */
+
+enum verdict { ALLOWED_IN, REFUSED, TO_BE_CHECKED };
+
+/* The user of that name; the first one stands for those that are not there, so that both take the
+ * same time. */
+static const struct web_user *find_user(const struct web_file *file, const char *name,
+					bool *ret_found)
+{
+	*ret_found = true;
+	for (size_t i = 0; i < file->nusers; i++)
+		if (strcmp(file->users[i].name, name) == 0)
+			return &file->users[i];
+	*ret_found = false;
+	return &file->users[0];
+}
+
+static enum verdict judge(struct request *request)
+{
+	const struct web_file *file = web_settings(request->web);
+	const struct web_user *user;
+	bool found;
+
+	if (!file->nusers)
+		return ALLOWED_IN;
+	if (!request->user)
+		request->user =
+		    MHD_basic_auth_get_username_password(request->connection, &request->password);
+	if (!request->user || !request->password)
+		return REFUSED;
+	user = find_user(file, request->user, &found);
+	if (!request->is_checked &&
+	    !passwords_knows(request->serving->passwords, user->hash, request->password))
+		return TO_BE_CHECKED;
+	return found && (!request->is_checked || request->is_right) ? ALLOWED_IN : REFUSED;
+}
+
+void request_check_password(void *job)
+{
+	struct request *request = job;
+	bool found;
+	const struct web_user *user = find_user(web_settings(request->web), request->user, &found);
+
+	request->is_right =
+	    passwords_check(request->serving->passwords, user->hash, request->password);
+	request->is_checked = true;
+	MHD_resume_connection(request->connection);
+}
+
+/* True: go on. Else the answer is made, or will be when the password has been checked. */
+static bool is_allowed(struct request *request, bool *ret_made)
+{
+	enum verdict verdict = judge(request);
+
+	*ret_made = verdict == REFUSED;
+	if (verdict == REFUSED) {
+		request->answer = answer_text(MHD_HTTP_UNAUTHORIZED, TYPE_TEXT, "who is asking?\n");
+	} else if (verdict == TO_BE_CHECKED) {
+		request->answer = answer_busy("too many passwords to be checked\n");
+		hand_over(request, request->serving->checks);
+	}
+	return verdict == ALLOWED_IN;
+}
+
 /* ---- routes ---- */
 
 /* What is served where; path NULL = the telemetry path, which goes before the others. */
@@ -238,7 +315,10 @@ static bool is_read(const char *method)
 static bool make_answer(struct request *request, const char *path, const char *method)
 {
 	const struct route *route = find_route(request->serving, path);
+	bool made;
 
+	if (is_read(method) && !is_allowed(request, &made))
+		return made;
 	if (route && is_read(method))
 		return route->answer(request);
 	if (!route)
@@ -261,6 +341,14 @@ static struct MHD_Response *make_response(struct answer *answer)
 					       MHD_RESPMEM_PERSISTENT);
 }
 
+/* The connection began under another configuration of TLS: the next one is to meet the new one. */
+static bool is_outdated(const struct request *request)
+{
+	const struct web *began = request->client ? client_data(request->client) : NULL;
+
+	return began && !web_source_is_current(request->serving->web, began);
+}
+
 static enum MHD_Result add_headers(struct MHD_Response *response, const struct request *request)
 {
 	const struct answer *answer = &request->answer;
@@ -272,8 +360,17 @@ static enum MHD_Result add_headers(struct MHD_Response *response, const struct r
 	    {answer->gzip, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip"},
 	    {request->is_page, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding"},
 	    {answer->status == MHD_HTTP_METHOD_NOT_ALLOWED, MHD_HTTP_HEADER_ALLOW, ALLOWED},
+	    {answer->status == MHD_HTTP_UNAUTHORIZED, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+	     "Basic realm=\"philoscope\""},
+	    {is_outdated(request), MHD_HTTP_HEADER_CONNECTION, "close"},
 	};
+	const struct web_file *file = web_settings(request->web);
 
+	for (int i = 0; i < WEB_HEADER_MAX; i++)
+		if (file->headers[i] && file->headers[i][0] &&
+		    MHD_add_response_header(response, web_header_name((enum web_header)i),
+					    file->headers[i]) != MHD_YES)
+			return MHD_NO;
 	for (size_t i = 0; i < ARRAY_LEN(headers); i++)
 		if (headers[i].wanted &&
 		    MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
@@ -298,7 +395,7 @@ static enum MHD_Result send_answer(struct request *request)
 
 /* ---- from libmicrohttpd ---- */
 
-static struct client *client_of(struct MHD_Connection *connection)
+struct client *request_client(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -314,7 +411,8 @@ static struct request *request_new(struct http_serving *serving, struct MHD_Conn
 		return NULL;
 	request->serving = serving;
 	request->connection = connection;
-	request->client = client_of(connection);
+	request->client = request_client(connection);
+	request->web = web_source_get(serving->web);
 	return request;
 }
 
@@ -351,6 +449,15 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *connection, con
 	return send_answer(request);
 }
 
+/* Of libmicrohttpd. */
+static void forget(char *text)
+{
+	if (!text)
+		return;
+	explicit_bzero(text, strlen(text));
+	MHD_free(text);
+}
+
 void request_completed(void *cls, struct MHD_Connection *connection, void **state,
 		       enum MHD_RequestTerminationCode code)
 {
@@ -364,6 +471,9 @@ void request_completed(void *cls, struct MHD_Connection *connection, void **stat
 		serving->npages--;
 	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, KEEP_SECONDS);
 	clients_move(serving->clients, request->client, CLIENT_WAITING);
+	web_release(request->web);
+	forget(request->user);
+	forget(request->password);
 	free(request->answer.owned);
 	free(request);
 	*state = NULL;

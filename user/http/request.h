@@ -7,15 +7,20 @@
 #include <stdatomic.h>
 
 #include "http/clients.h"
+#include "http/passwords.h"
 #include "http/server.h"
+#include "http/web.h"
 #include "http/workers.h"
 
 /* What requests need of the server: all of them share it. */
 struct http_serving {
-	struct clients *clients; /* owned */
-	struct workers *pages;   /* owned; their jobs are requests */
-	char *telemetry_path;    /* owned */
-	char *landing;           /* owned */
+	struct clients *clients;     /* owned */
+	struct web_source *web;      /* owned */
+	struct workers *pages;       /* owned; their jobs are requests, as those of the next are */
+	struct workers *checks;      /* owned; of passwords */
+	struct passwords *passwords; /* owned */
+	char *telemetry_path;        /* owned */
+	char *landing;               /* owned */
 	unsigned int max_requests;
 	http_render render;
 	http_ready ready;
@@ -33,5 +38,10 @@ void request_completed(void *cls, struct MHD_Connection *connection, void **stat
 
 /* Makes the page of a request: what the workers of http_serving.pages run. */
 void request_make_page(void *job);
+/* Checks its password: what those of http_serving.checks run. */
+void request_check_password(void *job);
+
+/* The client of a connection; NULL: there was no memory for it. */
+struct client *request_client(struct MHD_Connection *connection);
 
 #endif

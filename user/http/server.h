@@ -35,14 +35,19 @@ typedef int (*http_render)(void *ctx, const struct http_scrape *scrape, char **r
 /* Whether there is something to serve; if not, why not is appended. Must not wait for anything. */
 typedef bool (*http_ready)(void *ctx, struct strbuf *why);
 
+/* Something that should be in the log: one line, and whether it is a complaint. From any thread. */
+typedef void (*http_tell)(void *ctx, bool is_bad, const char *text);
+
 struct http_options {
 	const char *const *listen_addresses; /* of http/address.h */
 	size_t naddresses;
 	bool systemd_socket;        /* listen on systemd's sockets instead */
+	const char *config_file;    /* of http/webfile.h; NULL = none */
 	const char *telemetry_path; /* "/metrics": letters, digits and /-_.~ */
 	unsigned int max_requests;  /* pages being made or on their way */
 	http_render render;
 	http_ready ready;
+	http_tell tell;
 	void *ctx;
 };
 
