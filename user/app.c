@@ -14,6 +14,7 @@
 
 #include "endpoint.h"
 #include "hostcheck.h"
+#include "notify.h"
 #include "probe/goroutines.h"
 #include "retire.h"
 #include "scrape.h"
@@ -37,6 +38,7 @@ struct app {
 	struct metric_admission *admission;
 	struct state *state;
 	struct endpoint *endpoint;
+	struct notify notify;
 	unsigned int left_over; /* processes that the last scan could not look at */
 	int epoll_fd, signal_fd, rescan_fd, retire_fd, clock_fd;
 	uint64_t retire_ns; /* when retire_fd goes off, CLOCK_MONOTONIC; UINT64_MAX = it does not */
@@ -146,6 +148,7 @@ static void consider(struct app *app, pid_t pid, const struct ps_process *proces
 	}
 	if (r < 0 && r != -ENOENT && r != -ESRCH)
 		log_debug("cannot look at process %d: %s, ignoring", pid, strerror(-r));
+	notify_alive(&app->notify);
 	if (is_left_over(r)) {
 		app->left_over++;
 		endpoint_note_left_over(app->endpoint);
@@ -400,11 +403,27 @@ static int watch_all(struct app *app)
 	return 0;
 }
 
+/* Tells the service manager how things stand. */
+static void report(struct app *app)
+{
+	unsigned int n[TARGET_STATE_MAX] = {0};
+
+	for (size_t i = 0; i < app->targets.n; i++)
+		n[app->targets.targets[i].state]++;
+	notify_status(&app->notify, "targets: %u attached, %u partial, %u refused",
+		      n[TARGET_ATTACHED], n[TARGET_PARTIAL], n[TARGET_REFUSED]);
+	notify_alive(&app->notify);
+}
+
 static int loop(struct app *app)
 {
 	while (!app->stop) {
 		struct epoll_event events[8];
-		int n = epoll_wait(app->epoll_fd, events, ARRAY_LEN(events), -1);
+		int n;
+
+		report(app);
+		n = epoll_wait(app->epoll_fd, events, ARRAY_LEN(events),
+			       notify_patience_ms(&app->notify));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -474,11 +493,13 @@ static int start(struct app *app)
 	/* What ended while no observer ran. */
 	retire(app);
 	endpoint_announce(app->endpoint);
+	notify_ready(&app->notify);
 	return 0;
 }
 
 static void finish(struct app *app)
 {
+	notify_stopping(&app->notify);
 	endpoint_close(app->endpoint);
 	metric_admission_free(app->admission);
 	identities_free(app->identities);
@@ -495,6 +516,7 @@ static void finish(struct app *app)
 	close_p(&app->rescan_fd);
 	close_p(&app->signal_fd);
 	close_p(&app->epoll_fd);
+	notify_close(&app->notify);
 	pthread_mutex_destroy(&app->lock);
 }
 
@@ -521,8 +543,11 @@ int app_run(const struct options *options)
 	    .retire_ns = UINT64_MAX,
 	    .clock_fd = -1,
 	};
-	int r;
+	int r = notify_open(&app.notify);
 
+	if (r < 0)
+		log_warn("cannot tell the service manager anything (NOTIFY_SOCKET): %s, ignoring",
+			 strerror(-r));
 	raise_descriptor_limit();
 	pthread_mutex_init(&app.lock, NULL);
 	r = start(&app);
