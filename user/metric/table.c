@@ -2,6 +2,7 @@
 #include "metric/table.h"
 
 #include "metric/input.h"
+#include "metric/own.h"
 #include "util/cleanup.h"
 
 static const char *const type_names[] = {"counter", "gauge", "histogram"};
@@ -25,106 +26,6 @@ BOUNDS(step_duration_bounds, PS_STEP_DURATION_BOUNDS);
 BOUNDS(batch_events_bounds, PS_BATCH_EVENTS_BOUNDS);
 BOUNDS(commit_duration_bounds, PS_COMMIT_DURATION_BOUNDS);
 BOUNDS(timing_bounds, METRIC_TIMING_BOUNDS);
-
-void metric_timing_add(struct metric_timing *timing, uint64_t ns)
-{
-	size_t i = 0;
-
-	while (i < timing_bounds.n && ns > timing_bounds.bounds[i])
-		i++;
-	timing->buckets[i]++;
-	timing->sum_ns += ns;
-}
-
-/* The observer's own numbers, row by row. */
-
-static bool own_build(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	if (i > 0)
-		return false;
-	*ret_row = (struct metric_own){
-	    {input->version, input->revision, input->compiler, input->libbpf_version}, {1}};
-	return true;
-}
-
-static bool own_targets(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	if (i >= input->ntargets)
-		return false;
-	*ret_row = (struct metric_own){{input->targets[i].service, input->targets[i].state},
-				       {input->targets[i].count}};
-	return true;
-}
-
-static bool own_infos(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	const struct metric_probe_info *info;
-
-	if (i >= input->ninfos)
-		return false;
-	info = &input->infos[i];
-	*ret_row = (struct metric_own){
-	    {info->service, info->binary, info->family, info->metric, info->state, info->reason},
-	    {1}};
-	return true;
-}
-
-static bool own_sites(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	const struct metric_probe_sites *sites;
-
-	if (i >= input->nsites)
-		return false;
-	sites = &input->sites[i];
-	*ret_row =
-	    (struct metric_own){{sites->service, sites->family, sites->state}, {sites->count}};
-	return true;
-}
-
-static bool own_drops(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-#define X(id, text, help) text,
-	static const char *const reasons[PS_DROP_MAX] = {PS_DROP_REASONS(X)};
-#undef X
-
-	if (i >= PS_DROP_MAX)
-		return false;
-	*ret_row = (struct metric_own){{reasons[i]}, {input->snapshot->drops[i]}};
-	return true;
-}
-
-static bool own_maps(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	const struct snapshot_usage *usage;
-
-	if (i >= input->snapshot->nusages)
-		return false;
-	usage = &input->snapshot->usages[i];
-	*ret_row = (struct metric_own){{usage->map}, {usage->entries, usage->capacity}};
-	return true;
-}
-
-static bool own_written(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	const struct metric_written *written;
-
-	if (!input->written || i >= PS_METRIC_MAX)
-		return false;
-	written = &input->written[i];
-	*ret_row = (struct metric_own){{written->metric}, {written->series, written->overflow}};
-	return true;
-}
-
-static bool own_self(const struct metric_input *input, size_t i, struct metric_own *ret_row)
-{
-	*ret_row = (struct metric_own){.labels = {NULL}};
-	return input->self && i == 0;
-}
-
-static const void *self_record(const struct metric_input *input)
-{
-	return input->self;
-}
 
 #define ONE(label)                               \
 	{                                        \
@@ -168,15 +69,17 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
 			      .kind = PS_RECORD_STAGES,
 			      .parts = {ONE(SOURCE), ONE(KIND)}},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
-			     .own = own_build},
-    [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = own_targets},
+			     .own = metric_own_build},
+    [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = metric_own_targets},
     [METRIC_RECORD_INFOS] = {.labels = {"service", "binary", "family", "metric", "state", "reason"},
-			     .own = own_infos},
-    [METRIC_RECORD_SITES] = {.labels = {"service", "family", "state"}, .own = own_sites},
-    [METRIC_RECORD_DROPS] = {.labels = {"reason"}, .own = own_drops},
-    [METRIC_RECORD_MAPS] = {.labels = {"map"}, .own = own_maps},
-    [METRIC_RECORD_WRITTEN] = {.labels = {"metric"}, .own = own_written},
-    [METRIC_RECORD_SELF] = {.own = own_self, .record = self_record, .since_start = true},
+			     .own = metric_own_infos},
+    [METRIC_RECORD_SITES] = {.labels = {"service", "family", "state"}, .own = metric_own_sites},
+    [METRIC_RECORD_DROPS] = {.labels = {"reason"}, .own = metric_own_drops},
+    [METRIC_RECORD_MAPS] = {.labels = {"map"}, .own = metric_own_maps},
+    [METRIC_RECORD_WRITTEN] = {.labels = {"metric"}, .own = metric_own_written},
+    [METRIC_RECORD_SELF] = {.own = metric_own_self,
+			    .record = metric_own_self_record,
+			    .since_start = true},
 };
 
 /* Name and family of a target metric are those of ps_metrics.h. */
