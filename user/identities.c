@@ -22,7 +22,9 @@ struct row {
 struct identities {
 	int cgroups_fd, owners_fd, map_fd;
 	bool with_pid;
-	struct row **rows; /* owned, and what they point to: callers keep the addresses */
+	/* In the order of their numbers. Owned, and what they point to: callers keep the addresses.
+	 */
+	struct row **rows;
 	size_t n;
 };
 
@@ -41,12 +43,28 @@ void identities_free(struct identities *identities)
 	free(identities);
 }
 
+/* Where the number is, or would have to be put. */
+static size_t position_of(const struct identities *identities, uint32_t number)
+{
+	size_t low = 0, high = identities->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (identities->rows[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static struct row *find_row(const struct identities *identities, uint32_t number)
 {
-	for (size_t i = 0; i < identities->n; i++)
-		if (identities->rows[i]->number == number)
-			return identities->rows[i];
-	return NULL;
+	size_t i = position_of(identities, number);
+
+	return i < identities->n && identities->rows[i]->number == number ? identities->rows[i]
+									  : NULL;
 }
 
 const struct state_identity *identities_get(const struct identities *identities, uint32_t number)
@@ -63,9 +81,10 @@ uint32_t identities_at(const struct identities *identities, size_t i)
 
 /* ---- the table and its map ---- */
 
-static int append(struct identities *identities, uint32_t number,
+static int insert(struct identities *identities, uint32_t number,
 		  const struct state_identity *identity)
 {
+	size_t i = position_of(identities, number);
 	struct row **grown = realloc(identities->rows, (identities->n + 1) * sizeof(*grown));
 	struct row *row = malloc(sizeof(*row));
 
@@ -76,7 +95,8 @@ static int append(struct identities *identities, uint32_t number,
 		return -ENOMEM;
 	}
 	*row = (struct row){.number = number, .identity = *identity};
-	grown[identities->n++] = row;
+	memmove(&grown[i + 1], &grown[i], (identities->n++ - i) * sizeof(*grown));
+	grown[i] = row;
 	return 0;
 }
 
@@ -93,7 +113,7 @@ static int load(struct identities *identities)
 
 		memcpy(&number, copy.keys + i * copy.key_size, sizeof(number));
 		memcpy(&identity, copy.values + i * copy.value_size, sizeof(identity));
-		r = append(identities, number, &identity);
+		r = insert(identities, number, &identity);
 	}
 	return r;
 }
@@ -145,10 +165,20 @@ static bool same_labels(const struct state_identity *a, const struct state_ident
 	       strcmp(left->container_id, right->container_id) == 0;
 }
 
+/* The least number that is not taken. */
+static uint32_t free_number(const struct identities *identities)
+{
+	size_t i = 0;
+
+	while (i < identities->n && identities->rows[i]->number == i + 1)
+		i++;
+	return (uint32_t)i + 1;
+}
+
 static int find_or_add(struct identities *identities, const struct state_identity *identity,
 		       uint32_t *ret_number)
 {
-	uint32_t number = 1;
+	uint32_t number;
 	int r;
 
 	for (size_t i = 0; i < identities->n; i++) {
@@ -159,12 +189,11 @@ static int find_or_add(struct identities *identities, const struct state_identit
 			return 0;
 		}
 	}
-	while (find_row(identities, number))
-		number++;
+	number = free_number(identities);
 	r = bpf_map_update_elem(identities->map_fd, &number, identity, BPF_NOEXIST);
 	FAULT_POINT(add_identity);
 	if (r == 0)
-		r = append(identities, number, identity);
+		r = insert(identities, number, identity);
 	if (r == 0)
 		*ret_number = number;
 	return r;
@@ -297,14 +326,13 @@ int identities_expire(struct identities *identities, uint32_t number)
 
 int identities_remove(struct identities *identities, uint32_t number)
 {
-	size_t i = 0;
+	size_t i = position_of(identities, number);
+	struct row **place = &identities->rows[i];
 	int r = bpf_map_delete_elem(identities->map_fd, &number);
 
 	if (r < 0)
 		return r;
-	while (identities->rows[i]->number != number)
-		i++;
-	free(identities->rows[i]);
-	identities->rows[i] = identities->rows[--identities->n];
+	free(*place);
+	memmove(place, place + 1, (--identities->n - i) * sizeof(*place));
 	return 0;
 }

@@ -16,7 +16,7 @@ struct retiring {
 	const struct scrape_source *source;
 	struct state *state;
 	int totals_fd;
-	const struct snapshot *snapshot;
+	const struct snapshot *snapshot; /* sorted */
 };
 
 /* ---- records ---- */
@@ -82,11 +82,12 @@ static int for_each_record(const struct retiring *retiring, const struct ps_proc
 	for (int record = 0; record < PS_RECORD_MAX; record++) {
 		const struct snapshot_rows *rows = &retiring->snapshot->rows[record];
 
-		for (size_t i = 0; i < rows->n; i++) {
-			int r = 0;
+		for (size_t i = snapshot_first_row(rows, process); i < rows->n; i++) {
+			int r;
 
-			if (snapshot_process_compare(&rows->rows[i].process, process) == 0)
-				r = fn(retiring, (enum ps_record)record, &rows->rows[i], identity);
+			if (snapshot_process_compare(&rows->rows[i].process, process) != 0)
+				break;
+			r = fn(retiring, (enum ps_record)record, &rows->rows[i], identity);
 			if (r < 0)
 				return r;
 		}
@@ -138,17 +139,32 @@ static int retire_process(const struct retiring *retiring, const struct snapshot
 
 /* ---- identities ---- */
 
-/* A process of the identity that is still in the kernel keeps it: it will be folded in its turn. */
-static bool is_present(const struct retiring *retiring, uint32_t wanted)
+static uint32_t greatest_number(const struct identities *identities)
+{
+	uint32_t greatest = 0;
+
+	for (size_t i = 0; identities_at(identities, i); i++)
+		greatest = identities_at(identities, i);
+	return greatest;
+}
+
+/*
+ * Which identities have a process that is still in the kernel, by their numbers: it keeps them, and
+ * will be folded in its turn. Owned; NULL: no memory.
+ */
+static bool *find_present(const struct retiring *retiring)
 {
 	const struct snapshot *snapshot = retiring->snapshot;
+	/* Processes may have settled since. */
+	size_t n = greatest_number(retiring->source->identities) + snapshot->nprocesses + 1;
+	bool *present = calloc(n, sizeof(*present));
 	uint32_t identity;
 
-	for (size_t i = 0; i < snapshot->nprocesses; i++)
+	for (size_t i = 0; present && i < snapshot->nprocesses; i++)
 		if (identity_of(retiring->source, &snapshot->processes[i], &identity) == 0 &&
-		    identity == wanted)
-			return true;
-	return false;
+		    identity < n)
+			present[identity] = true;
+	return present;
 }
 
 /* When its time is over; a process that is still there keeps it even then. */
@@ -171,11 +187,10 @@ static int forget_identity(const struct retiring *retiring, uint32_t number)
 	return r < 0 ? r : identities_remove(identities, number);
 }
 
-/* From the end, because the last one takes the place of one that goes. */
-static int expire(const struct retiring *retiring, uint64_t *due_ns)
+/* Forgets those whose time is over. From the end, because those behind one that goes move up. */
+static int forget_overdue(const struct retiring *retiring, uint64_t now_ns, const bool *present)
 {
 	const struct identities *identities = retiring->source->identities;
-	uint64_t now_ns = monotonic_ns();
 	size_t n = 0;
 	int r = 0;
 
@@ -185,12 +200,32 @@ static int expire(const struct retiring *retiring, uint64_t *due_ns)
 		uint32_t number = identities_at(identities, n);
 		uint64_t at_ns = expiry_ns(retiring, number);
 
-		if (at_ns < now_ns && (at_ns == 0 || !is_present(retiring, number)))
+		if (at_ns < now_ns && (at_ns == 0 || !present[number]))
 			r = forget_identity(retiring, number);
-		else if (at_ns >= now_ns && at_ns < *due_ns)
-			*due_ns = at_ns;
 	}
 	return r;
+}
+
+/* Who is present is looked up only when it matters: it gives processes their identities. */
+static int expire(const struct retiring *retiring, uint64_t *due_ns)
+{
+	const struct identities *identities = retiring->source->identities;
+	uint64_t now_ns = monotonic_ns();
+	_cleanup_free_ bool *present = NULL;
+	bool overdue = false;
+
+	for (size_t i = 0; identities_at(identities, i); i++) {
+		uint64_t at_ns = expiry_ns(retiring, identities_at(identities, i));
+
+		if (at_ns < now_ns)
+			overdue = true;
+		else if (at_ns < *due_ns)
+			*due_ns = at_ns;
+	}
+	if (!overdue)
+		return 0;
+	present = find_present(retiring);
+	return present ? forget_overdue(retiring, now_ns, present) : -ENOMEM;
 }
 
 /* ---- all ---- */
@@ -251,6 +286,7 @@ int retire_ended(const struct scrape_source *source, uint64_t *due_ns)
 		r = scrape_snapshot(source, &after);
 		if (r < 0)
 			return r;
+		snapshot_sort(after);
 		retiring.snapshot = after;
 		r = retire_all(&retiring, before, ended);
 	}

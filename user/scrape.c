@@ -142,18 +142,17 @@ static uint64_t start_ticks(const struct ps_process *process)
 	return process->start_ns / (1000000000ULL / hz);
 }
 
-/* The newest exec of this process that has been counted. */
+/* The newest exec of this process that has been counted; execs of one stand beside each other. */
 static uint32_t newest_exec(const struct snapshot *snapshot, const struct ps_process *process)
 {
+	const struct snapshot_process *end = snapshot->processes + snapshot->nprocesses;
+	const struct snapshot_process *found = snapshot_find_process(snapshot, process);
 	uint32_t newest = process->exec_id;
 
-	for (size_t i = 0; i < snapshot->nprocesses; i++) {
-		const struct ps_process *other = &snapshot->processes[i].process;
-
-		if (other->tgid == process->tgid && other->start_ns == process->start_ns &&
-		    other->exec_id > newest)
-			newest = other->exec_id;
-	}
+	for (; found && found < end && found->process.tgid == process->tgid &&
+	       found->process.start_ns == process->start_ns;
+	     found++)
+		newest = found->process.exec_id;
 	return newest;
 }
 

@@ -10,6 +10,8 @@
 
 /* A process chooses what its labels point at: beyond this many they are read each time. */
 #define MAX_TEXTS 4096
+/* A power of two, so that at most half of them are taken. */
+#define SLOTS     (2 * MAX_TEXTS)
 
 struct static_text {
 	uint64_t va;
@@ -20,7 +22,9 @@ struct static_text {
 void static_texts_done(struct static_texts *texts)
 {
 	free(texts->texts);
+	free(texts->index);
 	texts->texts = NULL;
+	texts->index = NULL;
 	texts->n = 0;
 }
 
@@ -39,18 +43,36 @@ static int read_text(const struct facts *facts, int exe_fd, uint64_t va, size_t 
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+/* The slot of this text, or the free one where it belongs. */
+static uint16_t *find_slot(const struct static_texts *texts, uint64_t va, size_t len)
+{
+	size_t i = (va * 0x9e3779b97f4a7c15ULL + len) >> 32;
+
+	for (;; i++) {
+		uint16_t *slot = &texts->index[i % SLOTS];
+		const struct static_text *known = *slot ? &texts->texts[*slot - 1] : NULL;
+
+		if (!known || (known->va == va && known->len == len))
+			return slot;
+	}
+}
+
 static void remember(struct static_texts *texts, uint64_t va, size_t len, const char *text)
 {
 	struct static_text *grown;
 
-	if (texts->n == MAX_TEXTS)
+	if (!texts->index)
+		texts->index = calloc(SLOTS, sizeof(*texts->index));
+	if (texts->n == MAX_TEXTS || !texts->index)
 		return;
 	grown = realloc(texts->texts, (texts->n + 1) * sizeof(*grown));
 	if (!grown)
 		return;
 	texts->texts = grown;
 	grown[texts->n] = (struct static_text){.va = va, .len = (uint8_t)len};
-	memcpy(grown[texts->n++].text, text, len);
+	memcpy(grown[texts->n].text, text, len);
+	*find_slot(texts, va, len) = (uint16_t)(texts->n + 1);
+	texts->n++;
 }
 
 static int read_kept(const struct static_texts *texts, struct ps_text_key key, char *ret_text)
@@ -79,13 +101,11 @@ static void keep(const struct static_texts *texts, struct ps_text_key key, const
 
 static bool recall(const struct static_texts *texts, uint64_t va, size_t len, char *ret_text)
 {
-	for (size_t i = 0; i < texts->n; i++) {
-		if (texts->texts[i].va != va || texts->texts[i].len != len)
-			continue;
-		memcpy(ret_text, texts->texts[i].text, len);
-		return true;
-	}
-	return false;
+	uint16_t at = texts->index ? *find_slot(texts, va, len) : 0;
+
+	if (at)
+		memcpy(ret_text, texts->texts[at - 1].text, len);
+	return at;
 }
 
 int static_texts_get(struct static_texts *texts, const struct facts *facts, int exe_fd, uint64_t va,

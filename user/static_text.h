@@ -14,6 +14,7 @@ struct static_texts {
 	uint32_t image;
 	struct static_text *texts; /* owned: those seen so far */
 	size_t n;
+	uint16_t *index; /* owned: where each is, plus 1, by a hash of its address; 0 = nowhere */
 };
 
 void static_texts_done(struct static_texts *texts);

@@ -57,6 +57,38 @@ const struct snapshot_process *snapshot_find_process(const struct snapshot *snap
 		       compare_processes);
 }
 
+static int compare_rows(const void *a, const void *b)
+{
+	const struct snapshot_row *left = a, *right = b;
+
+	return snapshot_process_compare(&left->process, &right->process);
+}
+
+void snapshot_sort(struct snapshot *snapshot)
+{
+	for (int kind = 0; kind < PS_RECORD_MAX; kind++) {
+		struct snapshot_rows *rows = &snapshot->rows[kind];
+
+		if (rows->n > 1)
+			qsort(rows->rows, rows->n, sizeof(*rows->rows), compare_rows);
+	}
+}
+
+size_t snapshot_first_row(const struct snapshot_rows *rows, const struct ps_process *process)
+{
+	size_t low = 0, high = rows->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (snapshot_process_compare(&rows->rows[middle].process, process) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static void note_usage(struct snapshot *snapshot, const char *map, const struct map_copy *copy)
 {
 	if (snapshot->nusages == SNAPSHOT_MAX_USAGES)

@@ -89,6 +89,10 @@ DEFINE_CLEANUP(struct snapshot *, snapshot_free)
 
 /* Order of processes: by pid, start time, exec id. */
 int snapshot_process_compare(const struct ps_process *a, const struct ps_process *b);
+/* Puts the rows of each kind in the order of their processes. */
+void snapshot_sort(struct snapshot *snapshot);
+/* The first of a sorted kind's rows that are of this process or a later one; n = there is none. */
+size_t snapshot_first_row(const struct snapshot_rows *rows, const struct ps_process *process);
 /* What the kernel knows of a process; NULL = nothing. */
 const struct snapshot_process *snapshot_find_process(const struct snapshot *snapshot,
 						     const struct ps_process *process);

@@ -299,12 +299,35 @@ static void test_running_time(void **state)
 	assert_int_equal(paused_ns(second, 3), 705);
 }
 
+/* Rows in no order, and where those of a process begin. */
+static void test_sorted_rows(void **state)
+{
+	static const uint32_t pids[] = {5, 1, 9, 5, 2, 5};
+	struct snapshot_row rows[ARRAY_LEN(pids)] = {0};
+	struct snapshot snapshot = {.rows[PS_RECORD_STATES] = {rows, ARRAY_LEN(pids)}};
+	const struct snapshot_rows *sorted = &snapshot.rows[PS_RECORD_STATES];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
+		rows[i].process.tgid = pids[i];
+	snapshot_sort(&snapshot);
+	assert_int_equal(snapshot_first_row(sorted, &(struct ps_process){.tgid = 0}), 0);
+	assert_int_equal(snapshot_first_row(sorted, &(struct ps_process){.tgid = 2}), 1);
+	assert_int_equal(snapshot_first_row(sorted, &(struct ps_process){.tgid = 5}), 2);
+	assert_int_equal(snapshot_first_row(sorted, &(struct ps_process){.tgid = 6}), 5);
+	assert_int_equal(snapshot_first_row(sorted, &(struct ps_process){.tgid = 10}), 6);
+	assert_int_equal(
+	    snapshot_first_row(&snapshot.rows[PS_RECORD_TABLES], &(struct ps_process){.tgid = 1}),
+	    0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_running_time),    cmocka_unit_test(test_take),
 	    cmocka_unit_test(test_process_unknown), cmocka_unit_test(test_other_sizes),
 	    cmocka_unit_test(test_no_maps),         cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_sorted_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
