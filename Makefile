@@ -286,7 +286,7 @@ unit: part-unit ## the unit tests alone; T=binary/test_elf runs one of them
 golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is compared with, then show what has changed
 	$(Q)PHILOSCOPE_WRITE_GOLDEN=1 $< >/dev/null 2>&1; git --no-pager diff --stat -- tests/unit/metric/golden
 
-.PHONY: vmtest e2e soak bench
+.PHONY: vmtest e2e soak bench bench-events bench-scrapes
 vmtest: all fixtures-demo ## boot other kernels in QEMU and count there
 	$(Q)scripts/setup build vm
 	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 $(ARGS)
@@ -295,9 +295,16 @@ e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary [PHILOTE
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
 	$(Q)scripts/setup build check soak
 	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py --soak $(ARGS)
-bench: all fixtures-demo $(BENCH_PROGRAMS) ## what an event costs the target
+bench: bench-events bench-scrapes ## what an event costs the target, and what a scrape costs
+bench-events: all fixtures-demo $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
 		--helper $(O)/bench/attach_empty $(ARGS)
+bench-scrapes: all fixtures-demo $(O)/bench/clientgolang
+	$(Q)tests/bench/scrapes --client-golang $(O)/bench/clientgolang $(ARGS)
+$(O)/bench/clientgolang: $(wildcard tests/bench/clientgolang/*)
+	@mkdir -p $(@D)
+	$(say) GO $@
+	$(Q). scripts/go-env && "$$GO" build -C $(<D) -trimpath -o $(abspath $@) .
 
 # ---- the parts of make check: each is a target of its own, `make part-unit` and so on ------------------------------------
 
