@@ -55,7 +55,7 @@ static int keep_one(void *ctx, uint64_t hash, uint64_t updates)
 	return bpf_map_update_elem(keeping->fd, &hash, &updates, BPF_ANY);
 }
 
-int shown_keep(const struct state *state, const struct metric_admission *admission)
+int shown_keep(const struct state *state, struct metric_admission *admission)
 {
 	struct keeping keeping = {.fd = state_map_fd(state, STATE_SHOWN)};
 	_cleanup_map_copy_ struct map_copy copy = {0};

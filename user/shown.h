@@ -15,6 +15,6 @@ int shown_recall(const struct state *state, struct metric_admission **ret_admiss
  * Brings what is kept up to date after an exposition. Nothing is written as long as no identity has
  * too many. 0 or -errno.
  */
-int shown_keep(const struct state *state, const struct metric_admission *admission);
+int shown_keep(const struct state *state, struct metric_admission *admission);
 
 #endif

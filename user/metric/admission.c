@@ -197,19 +197,23 @@ uint64_t metric_admission_overflowed(const struct metric_admission *admission, s
 	return admission->overflowed[row];
 }
 
-bool metric_admission_has_overflowed(const struct metric_admission *admission)
+bool metric_admission_has_overflowed(struct metric_admission *admission)
 {
-	for (size_t row = 0; row < PS_METRIC_MAX; row++)
-		if (admission->overflowed[row])
-			return true;
-	return false;
+	bool overflowed = false;
+
+	pthread_mutex_lock(&admission->lock);
+	for (size_t row = 0; row < PS_METRIC_MAX && !overflowed; row++)
+		overflowed = admission->overflowed[row] != 0;
+	pthread_mutex_unlock(&admission->lock);
+	return overflowed;
 }
 
-int metric_admission_each(const struct metric_admission *admission,
+int metric_admission_each(struct metric_admission *admission,
 			  int (*visit)(void *ctx, uint64_t hash, uint64_t updates), void *ctx)
 {
 	int r = 0;
 
+	pthread_mutex_lock(&admission->lock);
 	for (size_t i = 0; i < admission->nslots && r == 0; i++)
 		if (admission->slots[i].hash)
 			r = visit(ctx, admission->slots[i].hash, admission->slots[i].updates);
@@ -217,6 +221,7 @@ int metric_admission_each(const struct metric_admission *admission,
 		if (admission->overflowed[row])
 			r = visit(ctx, hash_series(TOTAL, row, NULL, 0),
 				  admission->overflowed[row]);
+	pthread_mutex_unlock(&admission->lock);
 	return r;
 }
 

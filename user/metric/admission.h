@@ -43,13 +43,13 @@ int metric_admission_overflow(struct metric_admission *admission, size_t row, co
 /* The total. */
 uint64_t metric_admission_overflowed(const struct metric_admission *admission, size_t row);
 /* Whether any metric has one: as long as none has, it does not matter what is remembered. */
-bool metric_admission_has_overflowed(const struct metric_admission *admission);
+bool metric_admission_has_overflowed(struct metric_admission *admission);
 
 /*
  * All that is remembered, as pairs of numbers that another observer can be given. Calls visit until
- * it answers other than 0; that answer, or 0. Not during an exposition.
+ * it answers other than 0; that answer, or 0. Waits for the end of an exposition.
  */
-int metric_admission_each(const struct metric_admission *admission,
+int metric_admission_each(struct metric_admission *admission,
 			  int (*visit)(void *ctx, uint64_t hash, uint64_t updates), void *ctx);
 /* Takes one of these pairs over. 0 or -ENOMEM. Before the first exposition. */
 int metric_admission_restore(struct metric_admission *admission, uint64_t hash, uint64_t updates);
