@@ -152,19 +152,32 @@ bool metric_admission_knows(const struct metric_admission *admission, size_t row
 	return find_slot(admission->slots, admission->nslots, hash)->hash == hash;
 }
 
-/* Marks the slot of hash as met, making it if need be. NULL = no memory. */
-static struct slot *meet_slot(struct metric_admission *admission, uint64_t hash)
+/* Room for one more: a slot that is found then stays where it is. 0 or -ENOMEM. */
+static int reserve_slot(struct metric_admission *admission)
 {
-	struct slot *slot;
+	return 2 * admission->used >= admission->nslots
+		   ? rebuild(admission, 2 * admission->nslots, false)
+		   : 0;
+}
 
-	if (2 * admission->used >= admission->nslots &&
-	    rebuild(admission, 2 * admission->nslots, false) < 0)
-		return NULL;
-	slot = find_slot(admission->slots, admission->nslots, hash);
+/* Marks a slot as met, taking it for hash if it is free. */
+static void meet(struct metric_admission *admission, struct slot *slot, uint64_t hash)
+{
 	admission->used += !slot->hash;
 	admission->nmet += !slot->met;
 	slot->hash = hash;
 	slot->met = true;
+}
+
+/* The slot of hash, met, made if need be. NULL = no memory. */
+static struct slot *meet_slot(struct metric_admission *admission, uint64_t hash)
+{
+	struct slot *slot;
+
+	if (reserve_slot(admission) < 0)
+		return NULL;
+	slot = find_slot(admission->slots, admission->nslots, hash);
+	meet(admission, slot, hash);
 	return slot;
 }
 
@@ -172,11 +185,17 @@ int metric_admission_add(struct metric_admission *admission, size_t row, const c
 			 size_t len, bool room)
 {
 	uint64_t hash = hash_series(SHOWN, row, text, len);
-	bool is_known = find_slot(admission->slots, admission->nslots, hash)->hash == hash;
+	struct slot *slot;
+	bool is_known;
 
+	if (reserve_slot(admission) < 0)
+		return -ENOMEM;
+	slot = find_slot(admission->slots, admission->nslots, hash);
+	is_known = slot->hash;
 	if (!is_known && !room)
 		return -ENOSPC;
-	return meet_slot(admission, hash) ? is_known : -ENOMEM;
+	meet(admission, slot, hash);
+	return is_known;
 }
 
 int metric_admission_overflow(struct metric_admission *admission, size_t row, const char *text,

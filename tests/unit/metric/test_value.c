@@ -52,6 +52,18 @@ static void test_seconds(void **state)
 	check(METRIC_SIGNED_NS, (uint64_t)-1LL, "-1e-09");
 }
 
+/* All of them, against the C library. */
+static void test_tiny_seconds(void **state)
+{
+	(void)state;
+	for (unsigned int ns = 1; ns <= 100000; ns++) {
+		char wanted[METRIC_VALUE_MAX + 1];
+
+		snprintf(wanted, sizeof(wanted), "%.6g", ns / 1e9);
+		check(METRIC_NS, ns, wanted);
+	}
+}
+
 /* As strconv.FormatFloat(bound, 'g', -1, 64) writes it; canonical: as OpenMetrics wants it. */
 static void check_bound(enum metric_format format, uint64_t value, const char *plain,
 			const char *canonical)
@@ -122,9 +134,8 @@ static void test_seconds_read_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_integers),
-	    cmocka_unit_test(test_seconds),
-	    cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_integers),          cmocka_unit_test(test_seconds),
+	    cmocka_unit_test(test_tiny_seconds),      cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_seconds_read_back),
 	};
 
