@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bpf/libbpf.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 	_cleanup_(options_done) struct options options = {0};
 	enum options_action action;
 
+	/* Each thread's own arena would keep what its largest page took. */
+	mallopt(M_ARENA_MAX, 1);
 	libbpf_set_print(log_libbpf);
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)

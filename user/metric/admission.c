@@ -97,7 +97,7 @@ static uint64_t hash_series(enum meaning meaning, size_t row, const char *text, 
 /* The slot of hash, or the free one where it belongs. */
 static struct slot *find_slot(struct slot *slots, size_t nslots, uint64_t hash)
 {
-	size_t i = (hash ^ hash >> 32) & (nslots - 1);
+	size_t i = hash & (nslots - 1); /* mix() has brought the upper bits down */
 
 	while (slots[i].hash && slots[i].hash != hash)
 		i = (i + 1) & (nslots - 1);
