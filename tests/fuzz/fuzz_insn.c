@@ -15,11 +15,15 @@ static void walk(uint16_t machine, struct view code)
 	uint64_t va = 0x401000;
 
 	while (code.len) {
+		struct insn_operand operand;
 		struct insn insn;
 		char text[40];
 
 		if (insn_decode(machine, code, va, &insn) < 0)
 			return;
+		if (insn_operand(machine, code, va, &operand) < 0 ||
+		    operand.access >= INSN_ACCESS_MAX)
+			abort();
 		if (insn.len == 0 || insn.len > code.len || insn.kind >= INSN_KIND_MAX)
 			abort();
 		if (insn_format(machine, code, va, text, sizeof(text)) < 0)

@@ -13,6 +13,7 @@ enum insn_kind {
 	INSN_CALL,          /* direct; target set */
 	INSN_CALL_INDIRECT, /* through a register or memory */
 	INSN_JUMP,          /* direct, unconditional; target set */
+	INSN_JUMP_INDIRECT, /* through a register or memory, unconditional */
 	INSN_BRANCH,        /* conditional; target set */
 	INSN_RET,
 	INSN_NOP,
@@ -58,6 +59,31 @@ struct insn {
  * machine).
  */
 int insn_decode(uint16_t machine, struct view code, uint64_t va, struct insn *ret_insn);
+
+/* What an instruction does at the address in its memory operand. */
+enum insn_access {
+	INSN_ACCESS_NONE, /* no such operand, or one whose address depends on more than a register
+			   */
+	INSN_ACCESS_ADDRESS, /* reg = the address; nothing is read or written */
+	INSN_ACCESS_PAGE,    /* the same, but only the address's upper part: adrp */
+	INSN_ACCESS_READ,
+	INSN_ACCESS_WRITE,
+	INSN_ACCESS_MODIFY, /* both: counters, locks */
+	INSN_ACCESS_MAX,
+};
+
+struct insn_operand {
+	uint8_t access; /* enum insn_access */
+	uint8_t size;   /* bytes read or written; 0 of an address */
+	uint8_t reg;    /* of ADDRESS and PAGE: the machine number of what gets it */
+	uint8_t base;   /* the address is this register's value + `value`; INSN_NO_REG: `value` */
+	uint64_t value;
+	uint32_t changed; /* general registers that may have another value afterwards: bit =
+			     machine number */
+};
+
+/* The memory operand of the instruction at the start of code. Errors as insn_decode. */
+int insn_operand(uint16_t machine, struct view code, uint64_t va, struct insn_operand *ret_operand);
 /*
  * Assembler text ("push rbp") for people, cut to size bytes with NUL; AArch64 words that placement
  * has no use for are shown as numbers. 0 or the errors of insn_decode; -EINVAL when size is 0.

@@ -49,8 +49,8 @@ static const struct word_class {
     {0x7f000000, 0x36000000, INSN_BRANCH, EMULATED, FORM_IMM14, "tbz"},
     {0x7f000000, 0x37000000, INSN_BRANCH, EMULATED, FORM_IMM14, "tbnz"},
     {0xffffffff, 0xd65f03c0, INSN_RET, EMULATED, FORM_PLAIN, "ret"},
-    {0xfffffc1f, 0xd65f0000, INSN_OTHER, EMULATED, FORM_PLAIN, NULL}, /* ret xN */
-    {0xfffffc1f, 0xd61f0000, INSN_OTHER, EMULATED, FORM_PLAIN, NULL}, /* br */
+    {0xfffffc1f, 0xd65f0000, INSN_JUMP_INDIRECT, EMULATED, FORM_PLAIN, NULL}, /* ret xN */
+    {0xfffffc1f, 0xd61f0000, INSN_JUMP_INDIRECT, EMULATED, FORM_PLAIN, NULL}, /* br */
     {0xfffffc1f, 0xd63f0000, INSN_CALL_INDIRECT, EMULATED, FORM_RN, "blr x"},
     {0x1f000000, 0x10000000, INSN_OTHER, EMULATED, FORM_RT, NULL}, /* adr, adrp */
     {0xbf000000, 0x18000000, INSN_OTHER, EMULATED, FORM_RT, NULL}, /* ldr literal */

@@ -120,7 +120,7 @@ static enum insn_kind kind_of(const struct decoded *d, const uint8_t *bytes)
 	case ZYDIS_CATEGORY_CALL:
 		return is_direct(d) ? INSN_CALL : INSN_CALL_INDIRECT;
 	case ZYDIS_CATEGORY_UNCOND_BR:
-		return is_direct(d) ? INSN_JUMP : INSN_OTHER;
+		return is_direct(d) ? INSN_JUMP : INSN_JUMP_INDIRECT;
 	case ZYDIS_CATEGORY_COND_BR:
 		return is_direct(d) ? INSN_BRANCH : INSN_OTHER;
 	case ZYDIS_CATEGORY_RET:
@@ -243,5 +243,93 @@ int insn_x86_format(struct view code, uint64_t va, char *ret_text, size_t size)
 	text[sizeof(text) - 1] = '\0';
 	strncpy(ret_text, text, size - 1);
 	ret_text[size - 1] = '\0';
+	return 0;
+}
+
+/* ---- memory operands ---- */
+
+static enum insn_access access_of(const ZydisDecodedOperand *op)
+{
+	bool reads = op->actions & ZYDIS_OPERAND_ACTION_MASK_READ;
+	bool writes = op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+
+	if (op->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
+		return INSN_ACCESS_ADDRESS;
+	if (reads && writes)
+		return INSN_ACCESS_MODIFY;
+	if (writes)
+		return INSN_ACCESS_WRITE;
+	return reads ? INSN_ACCESS_READ : INSN_ACCESS_NONE;
+}
+
+/* Without an index, and not thread-local: base and displacement are all of the address. */
+static bool is_simple_memory(const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	       (op->mem.type == ZYDIS_MEMOP_TYPE_MEM || op->mem.type == ZYDIS_MEMOP_TYPE_AGEN) &&
+	       op->mem.index == ZYDIS_REGISTER_NONE && op->mem.segment != ZYDIS_REGISTER_FS &&
+	       op->mem.segment != ZYDIS_REGISTER_GS &&
+	       (op->mem.base == ZYDIS_REGISTER_RIP || gpr_number(op->mem.base) != INSN_NO_REG);
+}
+
+static void fill_operand(const struct decoded *d, const ZydisDecodedOperand *op, uint64_t va,
+			 struct insn_operand *operand)
+{
+	operand->access = (uint8_t)access_of(op);
+	operand->value = (uint64_t)op->mem.disp.value;
+	if (op->mem.base == ZYDIS_REGISTER_RIP)
+		operand->value += va + d->insn.length;
+	else
+		operand->base = gpr_number(op->mem.base);
+	if (operand->access == INSN_ACCESS_ADDRESS)
+		operand->reg = gpr_number(d->operands[0].reg.value);
+	else
+		operand->size = (uint8_t)(op->size / 8);
+}
+
+static uint32_t changed_by(const ZydisDecodedOperand *op)
+{
+	/* The upper halves of the first four byte registers have numbers of their own. */
+	ZydisRegister whole =
+	    op->type == ZYDIS_OPERAND_TYPE_REGISTER
+		? ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, op->reg.value)
+		: ZYDIS_REGISTER_NONE;
+
+	if (!(op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) ||
+	    ZydisRegisterGetClass(whole) != ZYDIS_REGCLASS_GPR64)
+		return 0;
+	return 1u << gpr_number(whole);
+}
+
+/* `add r, n`: of an address, another one. */
+static bool is_displaced(const struct decoded *d)
+{
+	return d->insn.mnemonic == ZYDIS_MNEMONIC_ADD && is_register(&d->operands[0]) &&
+	       d->operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+	       ZydisRegisterGetClass(d->operands[0].reg.value) == ZYDIS_REGCLASS_GPR64;
+}
+
+int insn_x86_operand(struct view code, uint64_t va, struct insn_operand *ret_operand)
+{
+	struct insn_operand operand = {.reg = INSN_NO_REG, .base = INSN_NO_REG};
+	struct decoded d;
+	int r = decode(code, &d);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < d.insn.operand_count; i++) {
+		const ZydisDecodedOperand *op = &d.operands[i];
+
+		operand.changed |= changed_by(op);
+		if (operand.access == INSN_ACCESS_NONE && is_simple_memory(op) &&
+		    op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN)
+			fill_operand(&d, op, va, &operand);
+	}
+	if (is_displaced(&d)) {
+		operand.access = INSN_ACCESS_ADDRESS;
+		operand.reg = operand.base = gpr_number(d.operands[0].reg.value);
+		operand.value = d.operands[1].imm.value.u;
+	}
+	*ret_operand = operand;
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SLOT        32
-#define MAX_HOST    512
+#define MAX_HOST    1024
 #define RECORD_SIZE 44
 #define PCSP        1 /* in pctab */
 

@@ -58,8 +58,8 @@ static const struct example x86[] = {
     {"ffd1", {2, INSN_CALL_INDIRECT, STEPPED, 1, NO, 0, 0, NO}, "call rcx"},
     {"41ffd4", {3, INSN_CALL_INDIRECT, STEPPED, 12, NO, 0, 0, NO}, NULL},
     {"ff5228", {3, INSN_CALL_INDIRECT, STEPPED, NO, NO, 0, 0, NO}, NULL},
-    {"ffe0", {2, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
-    {"ff2500000000", {6, INSN_OTHER, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"ffe0", {2, INSN_JUMP_INDIRECT, STEPPED, NO, NO, 0, 0, NO}, NULL},
+    {"ff2500000000", {6, INSN_JUMP_INDIRECT, STEPPED, NO, NO, 0, 0, NO}, NULL},
     {"4885c0", {3, INSN_COMPARE, STEPPED, 0, NO, 0, 0, NO}, "test rax, rax"},
     {"4d85c8", {3, INSN_COMPARE, STEPPED, NO, NO, 0, 0, NO}, NULL}, /* test r8, r9 */
     {"4883f900", {4, INSN_COMPARE, STEPPED, 1, NO, 0, 0, NO}, NULL},
@@ -98,8 +98,10 @@ static const struct example a64[] = {
     {"83000836", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010, NO}, "tbz x3, #1, 0x401010"},
     {"830008b7", {4, INSN_BRANCH, EMULATED, NO, NO, 0, 0x401010, NO}, "tbnz x3, #33, 0x401010"},
     {"c0035fd6", {4, INSN_RET, EMULATED, NO, NO, 0, 0, NO}, "ret"},
-    {"20005fd6", {4, INSN_OTHER, EMULATED, NO, NO, 0, 0, NO}, NULL}, /* ret x1: a tail call */
-    {"20001fd6", {4, INSN_OTHER, EMULATED, NO, NO, 0, 0, NO}, NULL}, /* br x1 */
+    {"20005fd6",
+     {4, INSN_JUMP_INDIRECT, EMULATED, NO, NO, 0, 0, NO},
+     NULL}, /* ret x1: a tail call */
+    {"20001fd6", {4, INSN_JUMP_INDIRECT, EMULATED, NO, NO, 0, 0, NO}, NULL}, /* br x1 */
     {"60003fd6", {4, INSN_CALL_INDIRECT, EMULATED, 3, NO, 0, 0, NO}, "blr x3"},
     {"1f2003d5", {4, INSN_NOP, STEPPED, NO, NO, 0, 0, NO}, "nop"},
     {"1b000090", {4, INSN_OTHER, EMULATED, 27, NO, 0, 0, NO}, NULL}, /* adrp x27 */
@@ -241,10 +243,10 @@ static void test_errors(void **state)
 static const struct mnemonic {
 	const char *prefix;
 	enum insn_kind kind;
-} mnemonics[2][16] = {
+} mnemonics[2][17] = {
     {{"call   *", INSN_CALL_INDIRECT},
      {"call ", INSN_CALL},
-     {"jmp    *", INSN_OTHER},
+     {"jmp    *", INSN_JUMP_INDIRECT},
      {"jmp ", INSN_JUMP},
      {"j", INSN_BRANCH},
      {"ret", INSN_RET},
@@ -266,7 +268,8 @@ static const struct mnemonic {
      {"cbnz", INSN_BRANCH},
      {"tbz", INSN_BRANCH},
      {"tbnz", INSN_BRANCH},
-     {"ret\tx", INSN_OTHER},
+     {"br\tx", INSN_JUMP_INDIRECT},
+     {"ret\tx", INSN_JUMP_INDIRECT},
      {"ret", INSN_RET},
      {"nop", INSN_NOP},
      {"cmp\t", INSN_COMPARE},
