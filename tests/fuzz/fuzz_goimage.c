@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Any bytes as an executable: opening it, and asking for everything that can be asked about its
- * functions, must end with an answer or an error and read nothing outside.
+ * functions and its runtime, must end with an answer or an error and read nothing outside.
  */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "binary/gofunc.h"
+#include "binary/goruntime.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +38,7 @@ static void ask(const struct goimage *image, uint64_t i)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct goruntime runtime;
 	struct goimage image;
 	struct gofunc func;
 	struct view value;
@@ -47,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask(&image, i);
 	(void)gofunc_find(&image, "*.run.func#", &func);
 	(void)gofunc_is_inlined(&image, "main.tiny");
+	goruntime_read(&image, &runtime);
 	(void)gobuild_setting(&image.build, "GOARCH", &value);
 	goimage_done(&image);
 	return 0;
