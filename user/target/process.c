@@ -20,7 +20,11 @@
 
 #define PROC_PATH_BYTES 40
 #define STAT_BYTES      1024 /* 52 numbers and comm: under 1 KiB */
+#define FIELD_USER      14   /* utime */
+#define FIELD_SYSTEM    15   /* stime */
 #define FIELD_START     22   /* starttime */
+#define FIELD_VIRTUAL   23   /* vsize */
+#define FIELD_RESIDENT  24   /* rss */
 
 static void proc_path(pid_t pid, const char *name, char ret_path[PROC_PATH_BYTES])
 {
@@ -57,27 +61,39 @@ static const char *stat_field(const char *text, int number)
 	return text;
 }
 
+static int parse_field(const char *text, int number, uint64_t *ret_value)
+{
+	const char *start = stat_field(text, number);
+	char digits[24];
+	size_t len;
+
+	if (!start)
+		return -EBADMSG;
+	len = strcspn(start, " \n");
+	if (len >= sizeof(digits))
+		return -EBADMSG;
+	memcpy(digits, start, len);
+	digits[len] = '\0';
+	return number_parse_u64(digits, 0, UINT64_MAX, ret_value) < 0 ? -EBADMSG : 0;
+}
+
 int process_stat_parse(const char *text, struct process_stat *ret_stat)
 {
-	const char *comm_end = strrchr(text, ')'), *start;
+	const char *comm_end = strrchr(text, ')');
 	struct process_stat stat;
-	char number[24];
-	size_t len;
+	uint64_t user, system;
 
 	if (!comm_end || comm_end[1] != ' ' || !isalpha((unsigned char)comm_end[2]) ||
 	    comm_end[3] != ' ')
 		return -EBADMSG;
 	stat.state = comm_end[2];
-	start = stat_field(comm_end + 2, FIELD_START);
-	if (!start)
+	if (parse_field(comm_end + 2, FIELD_USER, &user) < 0 ||
+	    parse_field(comm_end + 2, FIELD_SYSTEM, &system) < 0 ||
+	    parse_field(comm_end + 2, FIELD_START, &stat.start_ticks) < 0 ||
+	    parse_field(comm_end + 2, FIELD_VIRTUAL, &stat.virtual_bytes) < 0 ||
+	    parse_field(comm_end + 2, FIELD_RESIDENT, &stat.resident_pages) < 0)
 		return -EBADMSG;
-	len = strcspn(start, " \n");
-	if (len >= sizeof(number))
-		return -EBADMSG;
-	memcpy(number, start, len);
-	number[len] = '\0';
-	if (number_parse_u64(number, 0, UINT64_MAX, &stat.start_ticks) < 0)
-		return -EBADMSG;
+	stat.cpu_ticks = user + system;
 	*ret_stat = stat;
 	return 0;
 }

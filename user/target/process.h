@@ -19,8 +19,11 @@ struct process_exe {
 };
 
 struct process_stat {
-	uint64_t start_ticks; /* field 22: start time since boot in USER_HZ */
-	char state;           /* field 3: 'Z' zombie, 'X' dead */
+	uint64_t start_ticks;    /* field 22: start time since boot in USER_HZ */
+	uint64_t cpu_ticks;      /* fields 14 and 15: time in user and kernel mode */
+	uint64_t virtual_bytes;  /* field 23 */
+	uint64_t resident_pages; /* field 24 */
+	char state;              /* field 3: 'Z' zombie, 'X' dead */
 };
 
 /* Parses the text of /proc/<pid>/stat (comm may hold blanks and parentheses). 0 or -EBADMSG. */

@@ -24,7 +24,7 @@
 
 /* ---- stat ---- */
 
-/* Fields 4 to 21 are 1 to 18, field 22 is start. */
+/* Fields 4 to 21 are 1 to 18, field 22 is start; size and resident pages follow. */
 #define FIELDS(start) "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 " start " 99 100\n"
 
 static void assert_stat(const char *text, char state_char, uint64_t start)
@@ -34,6 +34,9 @@ static void assert_stat(const char *text, char state_char, uint64_t start)
 	assert_int_equal(process_stat_parse(text, &stat), 0);
 	assert_int_equal(stat.state, state_char);
 	assert_int_equal(stat.start_ticks, start);
+	assert_int_equal(stat.cpu_ticks, 11 + 12);
+	assert_int_equal(stat.virtual_bytes, 99);
+	assert_int_equal(stat.resident_pages, 100);
 }
 
 static void test_stat(void **state)
@@ -42,8 +45,8 @@ static void test_stat(void **state)
 	assert_stat("1 (init) S " FIELDS("4711"), 'S', 4711);
 	assert_stat("1 (init) Z " FIELDS("0"), 'Z', 0);
 	assert_stat("1 (init) R " FIELDS("18446744073709551615"), 'R', UINT64_MAX);
-	/* Nothing behind the number. */
-	assert_stat("1 (x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 42", 'R', 42);
+	/* Nothing behind the last number. */
+	assert_stat("1 (x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 42 99 100", 'R', 42);
 }
 
 /* A process names itself as it likes. */
@@ -74,6 +77,8 @@ static void test_stat_malformed(void **state)
 	    "7 (x) SS " FIELDS("5"),
 	    "7 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18",
 	    "7 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 ",
+	    "7 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 42 99",
+	    "7 (x) S 1 2 3 4 5 6 7 8 9 10 -11 12 13 14 15 16 17 18 42 99 100",
 	    "7 (x) S " FIELDS("-1"),
 	    "7 (x) S " FIELDS("5x"),
 	    "7 (x) S " FIELDS("18446744073709551616"),
