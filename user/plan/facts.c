@@ -87,6 +87,11 @@ static void fill_build(const struct elf *elf, const struct gobuild *build, struc
 	fill_service(facts);
 }
 
+static struct facts_segment segment_facts(const struct elf_segment *segment)
+{
+	return (struct facts_segment){segment->va, segment->file_size, segment->offset};
+}
+
 /*
  * String literals lie in .rodata in every build mode (they hold no pointers, so PIE has no need to
  * move them to .data.rel.ro as it does with types), and moduledata.rodata is where .rodata starts.
@@ -99,9 +104,39 @@ static void fill_rodata(const struct goimage *image, struct facts *facts)
 		return;
 	facts->rodata_start = segment->va;
 	facts->rodata_end = segment->va + segment->file_size;
-	facts->rodata_segment.va = segment->va;
-	facts->rodata_segment.size = segment->file_size;
-	facts->rodata_segment.file_offset = segment->offset;
+	facts->rodata_segment = segment_facts(segment);
+}
+
+static void fill_text(const struct goimage *image, struct facts *facts)
+{
+	const struct elf_segment *segment = elf_segment_of(&image->elf, image->text);
+
+	if (segment && segment->executable)
+		facts->text_segment = segment_facts(segment);
+}
+
+static enum plan_reason reason_of_number(int error)
+{
+	switch (error) {
+	case 0:
+		return PLAN_REASON_NONE;
+	case -EOPNOTSUPP:
+		return PLAN_REASON_RUNTIME_UNKNOWN;
+	default:
+		return PLAN_REASON_RUNTIME_UNPROVEN;
+	}
+}
+
+static void fill_runtime(const struct goimage *image, struct facts *facts)
+{
+	struct goruntime runtime;
+
+	goruntime_read(image, &runtime);
+	for (int i = 0; i < GORUNTIME_MAX; i++) {
+		facts->numbers[i].reason = (uint8_t)reason_of_number(runtime.numbers[i].error);
+		if (facts->numbers[i].reason == PLAN_REASON_NONE)
+			facts->numbers[i].value = runtime.numbers[i].value;
+	}
 }
 
 static void fill_catalog(const struct goimage *image, struct facts *facts)
@@ -175,6 +210,8 @@ static enum plan_reason inspect(struct view file, struct facts *facts)
 		return refusal_of(STAGE_TABLES, r);
 	fill_build_id(&image, facts);
 	fill_rodata(&image, facts);
+	fill_text(&image, facts);
+	fill_runtime(&image, facts);
 	fill_catalog(&image, facts);
 	return PLAN_REASON_NONE;
 }
@@ -186,6 +223,14 @@ void facts_clear(enum plan_reason refusal, struct facts *ret_facts)
 		ret_facts->fields[i].offset = PS_NO_OFFSET;
 	for (int i = 0; i < FACTS_MAX_ARGUMENTS; i++)
 		ret_facts->arguments[i].offset = PS_NO_OFFSET;
+}
+
+bool facts_same_runtime(const struct facts *a, const struct facts *b)
+{
+	return a->pie == b->pie && a->go_minor == b->go_minor &&
+	       strcmp(a->go_version, b->go_version) == 0 &&
+	       memcmp(&a->text_segment, &b->text_segment, sizeof(a->text_segment)) == 0 &&
+	       memcmp(a->numbers, b->numbers, sizeof(a->numbers)) == 0;
 }
 
 void facts_from_view(struct view file, struct facts *ret_facts)

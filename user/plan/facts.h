@@ -10,10 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "binary/goruntime.h"
 #include "plan/catalog.h"
 #include "plan/reason.h"
 
-#define FACTS_VERSION       2
+#define FACTS_VERSION       3
 #define FACTS_MAX_FIELDS    48
 #define FACTS_MAX_ARGUMENTS 48
 
@@ -35,6 +36,18 @@ struct facts_field {
 	int32_t offset; /* PS_NO_OFFSET unless reason is NONE */
 	uint8_t reason;
 	uint8_t pad[3];
+};
+
+/* A number of the Go runtime. */
+struct facts_number {
+	uint64_t value; /* 0 unless reason is NONE; GORUNTIME_NONE = this release has none */
+	uint8_t reason;
+	uint8_t pad[7];
+};
+
+/* A segment of the file: what is loaded, and from where. */
+struct facts_segment {
+	uint64_t va, size, file_offset;
 };
 
 struct facts {
@@ -59,16 +72,19 @@ struct facts {
 	uint8_t pad[3];
 	/* va of the read-only data segment that string literals lie in */
 	uint64_t rodata_start, rodata_end;
-	struct {
-		uint64_t va, size, file_offset;
-	} rodata_segment;     /* how to read them back from the file */
-	uint64_t listener_va; /* entry of pipeline.New.func1, 0 = not found */
+	struct facts_segment rodata_segment; /* how to read them back from the file */
+	struct facts_segment text_segment;   /* the one with the Go code in it */
+	uint64_t listener_va;                /* entry of pipeline.New.func1, 0 = not found */
 	struct facts_site sites[PS_SITE_MAX];
 	struct facts_field fields[FACTS_MAX_FIELDS]; /* as the rows of catalog_fields */
 	/* As the rows of catalog_arguments; the offset is that in the argument area. */
 	struct facts_field arguments[FACTS_MAX_ARGUMENTS];
+	struct facts_number numbers[GORUNTIME_MAX];
 };
 
+/* Whether both say the same of the Go runtime: ids of contents can be made to collide, and a
+ * process's memory is read by what its own file says. */
+bool facts_same_runtime(const struct facts *a, const struct facts *b);
 /* Facts of a file of which nothing is known but why: no offset looks like a found one. */
 void facts_clear(enum plan_reason refusal, struct facts *ret_facts);
 /*

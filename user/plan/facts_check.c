@@ -15,6 +15,7 @@
 #define MAX_HOST_BYTES   (1 << 20) /* no function that is probed is longer */
 #define MAX_FIELD_BYTES  (1 << 20) /* from the start of a struct to a field of it */
 #define MAX_GO_MINOR     999
+#define MAX_COUNT        (1 << 16) /* of things in the Go runtime; sizes of its structs */
 #define WORD             8
 /* What cdc_event reads of an event at once, from its timestamp on: CDC_EVENT_BYTES of its program.
  */
@@ -198,6 +199,19 @@ static bool check_rodata(const struct subject *subject)
 	       row->p_offset == facts->rodata_segment.file_offset;
 }
 
+/* None at all, or a whole segment of code. */
+static bool check_text(const struct subject *subject)
+{
+	const struct facts_segment *text = &subject->facts->text_segment;
+	const Elf64_Phdr *row;
+
+	if (text->va == 0 && text->size == 0)
+		return text->file_offset == 0;
+	row = code_of(subject->file, text->va, text->size);
+	return row && row->p_vaddr == text->va && row->p_filesz == text->size &&
+	       row->p_offset == text->file_offset;
+}
+
 static bool is_absent(const struct facts_site *site)
 {
 	return site->va == 0 && site->file_offset == 0 && site->spdelta == 0 &&
@@ -287,6 +301,54 @@ static bool check_arguments(const struct subject *subject)
 	return are_clear(arguments, catalog_narguments, FACTS_MAX_ARGUMENTS);
 }
 
+/* Where a program can write to while it runs, from the file or not. */
+static bool is_writable(const struct file *file, uint64_t va, uint64_t len)
+{
+	for (unsigned int i = 0; i < file->nrows; i++) {
+		const Elf64_Phdr *row = &file->rows[i];
+
+		if (row->p_type == PT_LOAD && row->p_flags & PF_W && va >= row->p_vaddr &&
+		    row->p_memsz >= len && va - row->p_vaddr <= row->p_memsz - len)
+			return true;
+	}
+	return false;
+}
+
+/* Some releases have neither. */
+static bool may_be_none(enum goruntime_id id)
+{
+	return id == GORUNTIME_GFREE_SECOND || id == GORUNTIME_DELTA_IN_POINTER_BITS;
+}
+
+static bool is_number(const struct file *file, const struct facts_number *number,
+		      enum goruntime_id id)
+{
+	const struct goruntime_info *info = &goruntime_infos[id];
+	uint64_t align = info->bytes > WORD ? WORD : info->bytes;
+
+	if (number->reason >= PLAN_REASON_MAX)
+		return false;
+	if (number->reason != PLAN_REASON_NONE)
+		return number->value == 0;
+	if (number->value == GORUNTIME_NONE)
+		return may_be_none(id);
+	if (info->kind == GORUNTIME_IS_COUNT)
+		return number->value <= MAX_COUNT;
+	if (number->value % align != 0)
+		return false;
+	if (info->kind == GORUNTIME_IS_OFFSET)
+		return number->value <= MAX_FIELD_BYTES;
+	return is_writable(file, number->value, info->bytes);
+}
+
+static bool check_runtime(const struct subject *subject)
+{
+	for (int i = 0; i < GORUNTIME_MAX; i++)
+		if (!is_number(subject->file, &subject->facts->numbers[i], (enum goruntime_id)i))
+			return false;
+	return true;
+}
+
 static int32_t offset_of(const struct facts *facts, size_t layout_offset)
 {
 	for (unsigned int i = 0; i < catalog_nfields; i++)
@@ -353,7 +415,8 @@ static const struct check of_found[] = {
     {check_go_minor, "Go version"}, {check_build_id, "build id"},   {check_header, "ELF header"},
     {check_rodata, "rodata"},       {check_sites, "sites"},         {check_listener, "listener"},
     {check_fields, "fields"},       {check_arguments, "arguments"}, {check_event, "event"},
-    {check_results, "results"},     {check_bytes, "instructions"},
+    {check_results, "results"},     {check_bytes, "instructions"},  {check_text, "text"},
+    {check_runtime, "runtime"},
 };
 
 static int run(const struct check *checks, size_t n, const struct subject *subject,

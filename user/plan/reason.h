@@ -46,6 +46,10 @@
 	X(TYPE_AMBIGUOUS, "type_ambiguous", "several types have this name")                        \
 	X(FIELD_ABSENT, "field_absent", "the type does not have this field")                       \
 	X(FIELD_UNEXPECTED, "field_unexpected", "the field has another type than known")           \
+	X(RUNTIME_UNKNOWN, "runtime_unknown",                                                      \
+	  "where this Go release keeps the number is not known")                                   \
+	X(RUNTIME_UNPROVEN, "runtime_unproven",                                                    \
+	  "the Go runtime's code does not use its variables as known of this release")             \
 	X(NOT_NEEDED, "not_needed", "another site, which is attached, tells more")                 \
 	X(FAMILY_OFF, "family_off",                                                                \
 	  "switched off by --no-collector or PHILOTES_METRICS_ENABLED=false")                      \

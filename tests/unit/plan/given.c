@@ -43,6 +43,8 @@ void given_facts(struct facts *ret_facts)
 		facts->fields[i].offset = 8 * (i + 1);
 	for (int i = 0; i < FACTS_MAX_ARGUMENTS; i++)
 		facts->arguments[i].offset = 1000 + 8 * i;
+	for (int i = 0; i < GORUNTIME_MAX; i++)
+		facts->numbers[i].value = 0x1600000 + 8 * (uint64_t)i;
 }
 
 void given_plan(const struct facts *facts, struct plan *ret_plan)

@@ -39,6 +39,8 @@ static void assert_refused(const struct facts *facts, enum plan_reason reason)
 	assert_int_equal(facts->version, FACTS_VERSION);
 	for (int i = 0; i < FACTS_MAX_FIELDS; i++)
 		assert_int_equal(facts->fields[i].offset, PS_NO_OFFSET);
+	for (int i = 0; i < GORUNTIME_MAX; i++)
+		assert_int_equal(facts->numbers[i].value, 0);
 	for (int i = 0; i < PS_SITE_MAX; i++)
 		assert_int_equal(facts->sites[i].va, 0);
 }
@@ -249,6 +251,29 @@ static void check_sites(const char *name)
 	standin_unmap(&standin);
 }
 
+/* All numbers of the runtime are found in all of them; that they are right is shown elsewhere. */
+static void test_runtime_of_all_builds(void **state)
+{
+	static const char *const names[] = {
+	    "worker-1.23", "worker-1.24",     "worker-1.25",     "worker-1.26",
+	    "worker-1.27", "worker-1.25-pie", "worker-1.25-sym", "worker-1.25-arm64"};
+	struct standin standin;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+		const struct facts *facts;
+
+		if (!standin_map(names[k], &standin))
+			skip();
+		facts = standin_facts(&standin);
+		for (int i = 0; i < GORUNTIME_MAX; i++)
+			assert_int_equal(facts->numbers[i].reason, PLAN_REASON_NONE);
+		assert_true(facts->text_segment.va <= facts->sites[0].va &&
+			    facts->sites[0].va - facts->text_segment.va < facts->text_segment.size);
+		standin_unmap(&standin);
+	}
+}
+
 static void test_sites_of_all_builds(void **state)
 {
 	static const char *const names[] = {
@@ -395,6 +420,7 @@ int main(void)
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_standin),
 	    cmocka_unit_test(test_sites_of_all_builds),
+	    cmocka_unit_test(test_runtime_of_all_builds),
 	    cmocka_unit_test(test_rodata_holds_literals),
 	    cmocka_unit_test(test_same_bytes_same_facts),
 	    cmocka_unit_test(test_build_ids_differ),

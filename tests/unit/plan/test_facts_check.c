@@ -104,8 +104,10 @@ static void test_refused_files(void **state)
 	{                                                                                          \
 		offsetof(struct facts, member), sizeof(((struct facts *)0)->member), (value), what \
 	}
-#define SITE(member, value)     LIE(sites[PS_SITE_CDC_EVENT].member, (value), "sites")
-#define FIELD(row, value, what) LIE(fields[row].offset, (value), what)
+#define SITE(member, value)       LIE(sites[PS_SITE_CDC_EVENT].member, (value), "sites")
+#define FIELD(row, value, what)   LIE(fields[row].offset, (value), what)
+
+#define NUMBER(id, member, value) LIE(numbers[GORUNTIME_##id].member, (value), "runtime")
 
 /* Rows 0 to 3 of the catalog's fields are the event's, 9 is the last one. */
 static const struct lie {
@@ -169,6 +171,21 @@ static const struct lie {
     LIE(arguments[2].offset, 3, "arguments"),
     LIE(arguments[2].offset, INT32_MAX, "arguments"),
     LIE(arguments[FACTS_MAX_ARGUMENTS - 1].offset, 0, "arguments"),
+    LIE(text_segment.va, 0x1000, "text"),
+    LIE(text_segment.size, 1ULL << 62, "text"),
+    LIE(text_segment.file_offset, 64, "text"),
+    NUMBER(NUMGC, reason, PLAN_REASON_MAX),
+    NUMBER(NUMGC, reason, PLAN_REASON_RUNTIME_UNKNOWN), /* but found */
+    NUMBER(NUMGC, value, 0),
+    NUMBER(NUMGC, value, UINT64_MAX),
+    NUMBER(NUMGC, value, UINT64_MAX - 3),
+    NUMBER(NUMGC, value, 0x400000), /* code */
+    NUMBER(PAUSE_NS, value, UINT64_MAX - 2047),
+    NUMBER(P_MCACHE, value, 2 << 20),
+    NUMBER(P_MCACHE, value, 57),
+    NUMBER(P_MCACHE, value, UINT64_MAX),
+    NUMBER(MCACHE_NSPANS, value, 1 << 20),
+    NUMBER(DELTA_SIZE, value, UINT64_MAX),
     FIELD(1, 0x10000, "event"),
     FIELD(2, 0, "event"),
     FIELD(0, 0x10000, "event"),
@@ -237,6 +254,38 @@ static void test_sites_that_were_not_found(void **state)
 	done(&given);
 }
 
+/* A variable may lie anywhere in writable memory, also in that which no file fills, but not across
+ * its end; and what some releases do not have may be missing. */
+static void test_places_of_numbers(void **state)
+{
+	struct given given = give_or_skip();
+	struct facts_number *number = &given.facts.numbers[GORUNTIME_PAUSE_NS];
+	struct elf elf = {0};
+	const struct elf_segment *data;
+	struct standin standin;
+
+	(void)state;
+	assert_true(standin_map("worker-1.25", &standin));
+	assert_int_equal(elf_init(&elf, standin.file), 0);
+	data = elf_segment_of(&elf, number->value);
+	assert_true(data && data->mem_size > data->file_size);
+	number->value = (data->va + data->mem_size - 2048) & ~7ULL;
+	assert_good(&given.facts, given.fd);
+	number->value += 8;
+	assert_wrong(&given.facts, given.fd, "runtime");
+	number->value = data->va;
+	assert_good(&given.facts, given.fd);
+	number->value -= 8;
+	assert_wrong(&given.facts, given.fd, "runtime");
+	number->value = data->va;
+	given.facts.numbers[GORUNTIME_GFREE_SECOND].value = GORUNTIME_NONE;
+	given.facts.numbers[GORUNTIME_DELTA_IN_POINTER_BITS].value = GORUNTIME_NONE;
+	assert_good(&given.facts, given.fd);
+	elf_done(&elf);
+	standin_unmap(&standin);
+	done(&given);
+}
+
 /* In the right place of another segment, which nobody executes. */
 static void test_sites_in_data(void **state)
 {
@@ -279,6 +328,7 @@ int main(void)
 	    cmocka_unit_test(test_endless_texts),
 	    cmocka_unit_test(test_sites_that_were_not_found),
 	    cmocka_unit_test(test_sites_in_data),
+	    cmocka_unit_test(test_places_of_numbers),
 	    cmocka_unit_test(test_file_that_changed),
 	};
 
