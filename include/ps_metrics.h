@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The metrics read out of targets, by number. Name, type, help, labels and buckets stand in
- * user/metric/table.c; what a metric needs in the target stands in user/plan/catalog.c.
+ * user/metric/table.c; what a metric needs in the target stands in user/plan/catalog.c, or
+ * catalog_runtime.c.
  */
 #ifndef PS_METRICS_H
 #define PS_METRICS_H
 
-/* X(enum suffix, name behind the namespace, family) */
-#define PS_METRICS(X)                                                          \
+/* X(enum suffix, name behind the namespace, family): of probes */
+#define PS_PROBED_METRICS(X)                                                   \
 	X(CDC_EVENTS, "cdc_events_total", CDC)                                 \
 	X(CDC_LAG, "cdc_lag_seconds", CDC)                                     \
 	X(CDC_ERRORS, "cdc_errors_total", CDC)                                 \
@@ -35,6 +36,51 @@
 	X(ICEBERG_STAGE_DURATION, "iceberg_stage_duration_seconds", ICEBERG)   \
 	X(ICEBERG_FAILURES, "iceberg_failures_total", ICEBERG)                 \
 	X(ICEBERG_FRESHNESS, "iceberg_freshness_seconds", ICEBERG)
+
+/* All of the name: as client_golang's collectors call them. */
+#define PS_RUNTIME_METRICS(X)                                           \
+	X(GO_GOROUTINES, "go_goroutines", RUNTIME)                      \
+	X(GO_THREADS, "go_threads", RUNTIME)                            \
+	X(GO_INFO, "go_info", RUNTIME)                                  \
+	X(GO_GC_DURATION, "go_gc_duration_seconds", RUNTIME)            \
+	X(GO_GC_GOGC, "go_gc_gogc_percent", RUNTIME)                    \
+	X(GO_GC_GOMEMLIMIT, "go_gc_gomemlimit_bytes", RUNTIME)          \
+	X(GO_SCHED_GOMAXPROCS, "go_sched_gomaxprocs_threads", RUNTIME)  \
+	X(GO_ALLOC, "go_memstats_alloc_bytes", RUNTIME)                 \
+	X(GO_ALLOC_TOTAL, "go_memstats_alloc_bytes_total", RUNTIME)     \
+	X(GO_BUCK_HASH_SYS, "go_memstats_buck_hash_sys_bytes", RUNTIME) \
+	X(GO_FREES, "go_memstats_frees_total", RUNTIME)                 \
+	X(GO_GC_SYS, "go_memstats_gc_sys_bytes", RUNTIME)               \
+	X(GO_HEAP_ALLOC, "go_memstats_heap_alloc_bytes", RUNTIME)       \
+	X(GO_HEAP_IDLE, "go_memstats_heap_idle_bytes", RUNTIME)         \
+	X(GO_HEAP_INUSE, "go_memstats_heap_inuse_bytes", RUNTIME)       \
+	X(GO_HEAP_OBJECTS, "go_memstats_heap_objects", RUNTIME)         \
+	X(GO_HEAP_RELEASED, "go_memstats_heap_released_bytes", RUNTIME) \
+	X(GO_HEAP_SYS, "go_memstats_heap_sys_bytes", RUNTIME)           \
+	X(GO_LAST_GC, "go_memstats_last_gc_time_seconds", RUNTIME)      \
+	X(GO_MALLOCS, "go_memstats_mallocs_total", RUNTIME)             \
+	X(GO_MCACHE_INUSE, "go_memstats_mcache_inuse_bytes", RUNTIME)   \
+	X(GO_MCACHE_SYS, "go_memstats_mcache_sys_bytes", RUNTIME)       \
+	X(GO_MSPAN_INUSE, "go_memstats_mspan_inuse_bytes", RUNTIME)     \
+	X(GO_MSPAN_SYS, "go_memstats_mspan_sys_bytes", RUNTIME)         \
+	X(GO_NEXT_GC, "go_memstats_next_gc_bytes", RUNTIME)             \
+	X(GO_OTHER_SYS, "go_memstats_other_sys_bytes", RUNTIME)         \
+	X(GO_STACK_INUSE, "go_memstats_stack_inuse_bytes", RUNTIME)     \
+	X(GO_STACK_SYS, "go_memstats_stack_sys_bytes", RUNTIME)         \
+	X(GO_SYS, "go_memstats_sys_bytes", RUNTIME)
+
+#define PS_PROCESS_METRICS(X)                                               \
+	X(PROCESS_CPU, "process_cpu_seconds_total", PROCESS)                \
+	X(PROCESS_MAX_FDS, "process_max_fds", PROCESS)                      \
+	X(PROCESS_RECEIVED, "process_network_receive_bytes_total", PROCESS) \
+	X(PROCESS_SENT, "process_network_transmit_bytes_total", PROCESS)    \
+	X(PROCESS_OPEN_FDS, "process_open_fds", PROCESS)                    \
+	X(PROCESS_RESIDENT, "process_resident_memory_bytes", PROCESS)       \
+	X(PROCESS_START, "process_start_time_seconds", PROCESS)             \
+	X(PROCESS_VIRTUAL, "process_virtual_memory_bytes", PROCESS)         \
+	X(PROCESS_VIRTUAL_MAX, "process_virtual_memory_max_bytes", PROCESS)
+
+#define PS_METRICS(X) PS_PROBED_METRICS(X) PS_RUNTIME_METRICS(X) PS_PROCESS_METRICS(X)
 
 enum ps_metric {
 #define X(id, name, family) PS_METRIC_##id,

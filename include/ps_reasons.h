@@ -29,6 +29,14 @@
 	  "a process event found the ring buffer full; the next rescan makes up for it")           \
 	X(FOREIGN_IMAGE, "foreign_image",                                                          \
 	  "a process is bound to another image; the second one's hit was ignored")                 \
+	X(SAMPLE_LATE, "sample_late",                                                              \
+	  "a process did not show its numbers in time; its last ones, if any, are shown")          \
+	X(SAMPLE_GONE, "sample_gone", "a process had ended when its numbers were to be read")      \
+	X(SAMPLE_REFUSED, "sample_refused",                                                        \
+	  "the kernel did not let the numbers of a process be read")                               \
+	X(SAMPLE_WRONG, "sample_wrong",                                                            \
+	  "what a process's memory holds can't be its numbers; they are left out")                 \
+	X(SAMPLE_FAILED, "sample_failed", "a process's numbers could not be read otherwise")       \
 	X(RECURSION, "recursion",                                                                  \
 	  "the kernel skipped a program because one was already running on that CPU")
 

@@ -49,13 +49,23 @@ enum ps_site_id {
 };
 
 /* X(enum suffix, name): --no-collector.<name>, and the object bpf/<name>.bpf.c */
-#define PS_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg)
+#define PS_PROBED_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg)
+/* Read by user space when a scrape asks: nothing is attached for them. */
+#define PS_READ_FAMILIES(X)   X(RUNTIME, runtime) X(PROCESS, process)
+#define PS_FAMILIES(X)        PS_PROBED_FAMILIES(X) PS_READ_FAMILIES(X)
 
 enum ps_family {
 #define X(id, name) PS_FAMILY_##id,
 	PS_FAMILIES(X)
 #undef X
 	    PS_FAMILY_MAX
+};
+
+/* Those with probes come first. */
+enum {
+#define X(id, name) +1
+	PS_PROBED_FAMILY_MAX = 0 PS_PROBED_FAMILIES(X)
+#undef X
 };
 
 #endif

@@ -56,12 +56,15 @@ struct image *images_get(const struct images *images, uint32_t number)
 	return NULL;
 }
 
-struct image *images_find(const struct images *images, const char *build_id, uint64_t plan_hash)
+struct image *images_find(const struct images *images, const struct facts *facts,
+			  uint64_t plan_hash)
 {
 	for (size_t i = 0; i < images->n; i++) {
 		struct image *image = images->images[i];
 
-		if (image->plan.hash == plan_hash && strcmp(image->facts.build_id, build_id) == 0)
+		if (image->plan.hash == plan_hash &&
+		    strcmp(image->facts.build_id, facts->build_id) == 0 &&
+		    (!image->loaded || facts_same_runtime(&image->facts, facts)))
 			return image;
 	}
 	return NULL;

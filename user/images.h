@@ -37,8 +37,12 @@ void images_free(struct images *images);
 size_t images_all(const struct images *images, struct image *const **ret_images);
 /* The image with this number, or NULL. */
 struct image *images_get(const struct images *images, uint32_t number);
-/* The image with this content and plan, loaded or not, or NULL. */
-struct image *images_find(const struct images *images, const char *build_id, uint64_t plan_hash);
+/*
+ * The image with this content and plan, loaded or not, or NULL. What is known of one that is not
+ * loaded is only that; of others the runtime, which is no part of a plan, has to be the same, too.
+ */
+struct image *images_find(const struct images *images, const struct facts *facts,
+			  uint64_t plan_hash);
 
 /*
  * A new image, loaded. A refusal by the kernel is logged and becomes the reason of every probe.

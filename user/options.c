@@ -190,9 +190,14 @@ static const struct option_row rows[] = {
 #define X(id, name)                                                               \
 	{"no-collector." #name, NULL, "attach no probes of the " #name " family", \
 	 set_no_collector_##id},
-    PS_FAMILIES(X)
+    PS_PROBED_FAMILIES(X)
 #undef X
-	{"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
+#define X(id, name)                                                            \
+	{"no-collector." #name, NULL, "read nothing for the " #name " family", \
+	 set_no_collector_##id},
+	PS_READ_FAMILIES(X)
+#undef X
+	    {"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
     {"log.format", "FORMAT", "logfmt or json (default logfmt)", set_log_format},
     {"help", NULL, "print this and exit", NULL},
     {"version", NULL, "print the version and exit", NULL},

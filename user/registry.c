@@ -407,7 +407,7 @@ static int find_or_add_image(struct registry *registry, pid_t pid, const struct 
 	if (!is_philotes(&finding->facts))
 		return -ENOENT;
 	plan_make(&finding->facts, &registry->options, &plan);
-	image = images_find(registry->images, finding->facts.build_id, plan.hash);
+	image = images_find(registry->images, &finding->facts, plan.hash);
 	if (!image) {
 		image = find_superseded(registry, pid, finding);
 		if (!image)
@@ -492,11 +492,15 @@ void registry_on_change(struct registry *registry)
 
 enum target_state registry_image_state(const struct image *image)
 {
-	unsigned int missing = 0;
+	unsigned int probed = 0, missing = 0;
 
-	for (int id = 0; id < PS_METRIC_MAX; id++)
+	for (int id = 0; id < PS_METRIC_MAX; id++) {
+		if (!plan_family_is_probed(plan_metric_family((enum ps_metric)id)))
+			continue;
+		probed++;
 		missing += image->plan.metric_reason[id] != PLAN_REASON_NONE;
-	if (missing == PS_METRIC_MAX || !image->probe)
+	}
+	if (missing == probed || !image->probe)
 		return TARGET_REFUSED;
 	return missing ? TARGET_PARTIAL : TARGET_ATTACHED;
 }

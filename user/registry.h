@@ -56,7 +56,8 @@ void registry_on_change(struct registry *registry);
  */
 bool registry_retry(struct registry *registry, struct image *image);
 
-/* How a target of this image stands: attached (all metrics), partial, or refused (none). */
+/* How a target of this image stands: attached (all metrics that take probes), partial, or refused
+ * (none). */
 enum target_state registry_image_state(const struct image *image);
 /* All images, in no order; valid until the registry changes. */
 size_t registry_images(const struct registry *registry, struct image *const **ret_images);

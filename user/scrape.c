@@ -347,15 +347,9 @@ static void count_image_sites(struct page *page, const struct image *image, cons
 
 static void name_metrics(struct page *page, const char *namespace_name)
 {
-	static const char *const names[] = {
-#define X(metric, name, family) [PS_METRIC_##metric] = name,
-	    PS_METRICS(X)
-#undef X
-	};
-
 	for (int id = 0; id < PS_METRIC_MAX; id++)
-		snprintf(page->metric_names[id], sizeof(page->metric_names[id]), "%s_%s",
-			 namespace_name, names[id]);
+		plan_metric_name((enum ps_metric)id, namespace_name, page->metric_names[id],
+				 sizeof(page->metric_names[id]));
 }
 
 /* Whether this executable could only tell how full the buffer is from a back-pressure check that no

@@ -16,6 +16,10 @@ static const char intro[] =
     "histograms add up, also those of processes that have ended; gauges show what was written\n"
     "last by a process that is alive.\n"
     "\n"
+    "`go_*` and `process_*` are read from the process when a scrape asks, as client_golang's\n"
+    "collectors would report them; they begin anew with every process, and carry `pid` where an\n"
+    "identity has several. Summaries have the quantiles 0, 0.25, 0.5, 0.75 and 1.\n"
+    "\n"
     "Label values are what the target holds, as valid UTF-8 (a bad byte becomes U+FFFD), at most\n"
     "255 bytes. `_unreadable` stands for a text that could not be read, `_overflow` for all label\n"
     "sets beyond `--metrics.max-series`.\n";
@@ -25,14 +29,20 @@ static const struct {
 	const char *title;
 } sections[] = {
     {METRIC_PREFIX_TARGET, "Metrics of targets"},
+    {METRIC_PREFIX_NONE, "Go runtime and process of targets"},
     {METRIC_PREFIX_SELF, "The observer's own metrics"},
 };
 _Static_assert(ARRAY_LEN(sections) == METRIC_PREFIX_MAX, "a prefix lacks its section");
 
 static void write_name(struct strbuf *out, const struct metric_row *row)
 {
-	strbuf_addf(out, "`%s_%s`",
-		    row->prefix == METRIC_PREFIX_SELF ? METRIC_SELF : DEFAULT_NAMESPACE, row->name);
+	static const char *const prefixes[] = {
+	    [METRIC_PREFIX_TARGET] = DEFAULT_NAMESPACE "_",
+	    [METRIC_PREFIX_NONE] = "",
+	    [METRIC_PREFIX_SELF] = METRIC_SELF "_",
+	};
+
+	strbuf_addf(out, "`%s%s`", prefixes[row->prefix], row->name);
 }
 
 static void write_row(struct strbuf *out, const struct metric_row *row)
@@ -47,14 +57,14 @@ static void write_row(struct strbuf *out, const struct metric_row *row)
 	for (unsigned int i = 0; i < row->nlabels; i++)
 		strbuf_addf(out, "%s`%s`", i ? ", " : "", metric_records[row->record].labels[i]);
 	strbuf_addf(out, " | %s | ", row->unit);
-	if (row->prefix == METRIC_PREFIX_TARGET)
+	if (row->prefix != METRIC_PREFIX_SELF)
 		strbuf_addf(out, "`%s` | ", families[row->family]);
 	strbuf_addf(out, "%s |\n", row->help);
 }
 
 static void write_section(struct strbuf *out, size_t section)
 {
-	bool of_targets = sections[section].prefix == METRIC_PREFIX_TARGET;
+	bool of_targets = sections[section].prefix != METRIC_PREFIX_SELF;
 
 	strbuf_addf(out, "\n## %s\n\n", sections[section].title);
 	strbuf_addf(out, "| metric | type | labels | unit | %smeaning |\n",

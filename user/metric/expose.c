@@ -43,6 +43,12 @@ static size_t row_index(const struct exposing *exposing)
 
 static bool is_of_targets(const struct metric_row *row)
 {
+	return row->prefix != METRIC_PREFIX_SELF;
+}
+
+/* Samples are as many as there are processes: their labels are nothing a target can choose. */
+static bool is_bounded(const struct metric_row *row)
+{
 	return row->prefix == METRIC_PREFIX_TARGET;
 }
 
@@ -108,7 +114,7 @@ static size_t count_room(struct exposing *exposing, struct run run)
 	size_t n = 0, known = 0, max = exposing->options->max_series;
 	struct metric_series series;
 
-	if (!max || !is_of_targets(row) || (size_t)(run.end - run.begin) <= max)
+	if (!max || !is_bounded(row) || (size_t)(run.end - run.begin) <= max)
 		return SIZE_MAX;
 	for (const struct metric_point *next, *point = run.begin; point < run.end; point = next) {
 		next = merge_points(row, point, run.end, &series);
@@ -133,7 +139,7 @@ static bool reads_overflow(const struct metric_row *row, const struct metric_poi
 	for (unsigned int i = 0; i < row->nlabels; i++)
 		if (metric_text_compare(&point->labels[i], &overflow) != 0)
 			return false;
-	return row->nlabels > 0 && is_of_targets(row);
+	return row->nlabels > 0 && is_bounded(row);
 }
 
 /* Whether the series whose labels have just been made gets lines of its own. */
@@ -144,7 +150,7 @@ static bool admit(struct exposing *exposing, const struct metric_point *point, s
 
 	if (reads_overflow(exposing->row, point))
 		return false;
-	if (admission && is_of_targets(exposing->row))
+	if (admission && is_bounded(exposing->row))
 		r = metric_admission_add(admission, row_index(exposing), exposing->labels.data,
 					 exposing->labels.len, *room > 0);
 	if (r == 0)
@@ -210,6 +216,17 @@ static bool is_wanted(const struct exposing *exposing)
 	return options->nnames == 0;
 }
 
+static const char *prefix_of(const struct exposing *exposing)
+{
+	const char *const prefixes[METRIC_PREFIX_MAX] = {
+	    [METRIC_PREFIX_TARGET] = exposing->options->namespace_name,
+	    [METRIC_PREFIX_NONE] = "",
+	    [METRIC_PREFIX_SELF] = METRIC_SELF,
+	};
+
+	return prefixes[exposing->row->prefix];
+}
+
 /* What nobody asked for is written all the same, and taken back: it counts as shown. */
 static void write_family(struct exposing *exposing, const struct metric_row *row)
 {
@@ -221,9 +238,7 @@ static void write_family(struct exposing *exposing, const struct metric_row *row
 
 	exposing->row = row;
 	exposing->record = &metric_records[row->record];
-	metric_page_begin(&exposing->page, row,
-			  row->prefix == METRIC_PREFIX_SELF ? METRIC_SELF
-							    : exposing->options->namespace_name);
+	metric_page_begin(&exposing->page, row, prefix_of(exposing));
 	for (run.begin = points->points; run.begin < end && !exposing->error; run.begin = run.end) {
 		run.end = run.begin;
 		while (run.end < end && run.end->identity == run.begin->identity)

@@ -9,14 +9,19 @@
 #define METRIC_INPUT_H
 
 #include "ps_metrics.h"
+#include "sample/sample.h"
 #include "snapshot/snapshot.h"
+
+#define METRIC_NO_COUNTS UINT64_MAX
 
 /* Identity labels; NULL = not known = left out. */
 struct metric_identity {
 	const char *service;
 	const char *namespace_name, *pod, *container, *container_id;
-	uint32_t pid;        /* 0 = not a label (only set with --identity.pid) */
-	uint64_t created_ns; /* Unix time at which its counts began at 0; 0 = not known */
+	uint32_t pid; /* 0 = not a label (only set with --identity.pid) */
+	/* Unix time at which its counts began at 0; 0 = not known, METRIC_NO_COUNTS = it has none.
+	 */
+	uint64_t created_ns;
 };
 
 /* Which identity a process has. */
@@ -24,6 +29,14 @@ struct metric_process {
 	struct ps_process process;
 	uint32_t identity; /* index */
 	bool alive;        /* gauges of dead processes are not shown */
+};
+
+/* What a process of a target shows of itself. */
+struct metric_sample {
+	uint32_t identity; /* index */
+	pid_t pid;
+	const struct sample *sample;
+	const char *go_version; /* of go_info */
 };
 
 /* One row of philoscope_targets{service,state}: all states of a service are shown, also 0. */
@@ -78,6 +91,10 @@ struct metric_input {
 	size_t nidentities;
 	const struct metric_process *processes;
 	size_t nprocesses;
+	/* All processes of targets that are alive, also those without a number: a label with the
+	 * pid depends on how many there are. */
+	const struct metric_sample *samples;
+	size_t nsamples;
 	const struct metric_targets *targets;
 	size_t ntargets;
 	const struct metric_probe_sites *sites;

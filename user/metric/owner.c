@@ -86,7 +86,7 @@ int metric_created_text(struct arena *arena, uint64_t created_ns, struct metric_
 static uint64_t earliest(const struct metric_input *input, const struct ranked *begin,
 			 const struct ranked *end)
 {
-	uint64_t earliest_ns = UINT64_MAX;
+	uint64_t earliest_ns = METRIC_NO_COUNTS;
 
 	for (; begin < end; begin++) {
 		uint64_t created_ns = input->identities[begin->index].created_ns;
@@ -94,7 +94,7 @@ static uint64_t earliest(const struct metric_input *input, const struct ranked *
 		if (created_ns < earliest_ns)
 			earliest_ns = created_ns;
 	}
-	return earliest_ns;
+	return earliest_ns == METRIC_NO_COUNTS ? 0 : earliest_ns;
 }
 
 /* Gives each text of the sorted identities a number. */
@@ -154,14 +154,14 @@ int metric_owners_make(struct arena *arena, const struct metric_input *input,
 {
 	struct metric_owners owners = {
 	    .identities = arena_alloc_array(arena, input->nidentities, sizeof(*owners.identities)),
+	    .numbers = arena_alloc_array(arena, input->nidentities, sizeof(*owners.numbers)),
 	    .owners = arena_alloc_array(arena, input->nprocesses, sizeof(*owners.owners)),
 	};
-	uint32_t *numbers = arena_alloc_array(arena, input->nidentities, sizeof(*numbers));
 	int r;
 
-	if (!owners.identities || !owners.owners || !numbers)
+	if (!owners.identities || !owners.owners || !owners.numbers)
 		return -ENOMEM;
-	r = rank_identities(arena, input, owners.identities, numbers);
+	r = rank_identities(arena, input, owners.identities, owners.numbers);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < input->nprocesses; i++) {
@@ -171,7 +171,7 @@ int metric_owners_make(struct arena *arena, const struct metric_input *input,
 			continue;
 		owners.owners[owners.nowners++] =
 		    (struct metric_owner){.process = process->process,
-					  .identity = numbers[process->identity],
+					  .identity = owners.numbers[process->identity],
 					  .alive = process->alive};
 	}
 	qsort(owners.owners, owners.nowners, sizeof(*owners.owners), compare_owners);

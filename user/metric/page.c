@@ -3,7 +3,7 @@
  * The Prometheus text format 0.0.4, and OpenMetrics 1.0.0. A family is
  *
  *   # HELP <family> <text>                      \ and newline escaped; in OpenMetrics " too
- *   # TYPE <family> counter|gauge|histogram     OpenMetrics has further ones, of these unknown
+ *   # TYPE <family> counter|gauge|histogram|…   OpenMetrics has further ones, of these unknown
  *   # UNIT <family> <unit>                      OpenMetrics; the family's name ends in _<unit>
  *   <sample>{<label>="<value>",...} <number>    one line per series; \, " and newline escaped
  *
@@ -13,12 +13,14 @@
  * counter      family and sample a_total       family a, samples a_total and a_created
  * gauge        family and sample a             the same
  * histogram    a_bucket, a_sum, a_count        these and a_created
- * le           as Go writes numbers: 1 1e+06   the same, but 1.0
+ * summary      a, a_sum, a_count               these and a_created
+ * le, quantile as Go writes numbers: 1 1e+06   the same, but 1.0
  * end                                          # EOF
  *
  * A histogram's series is its buckets with a last label le (the upper bound, inclusive; counts are
  * cumulative; the last is +Inf), then its sum and its count, which equals +Inf. `_created` is the
- * Unix time at which a count began at 0. No two families may have a name in common, suffixes
+ * Unix time at which a count began at 0. A summary's is a line for each quantile, which is its last
+ * label, then its sum and its count. No two families may have a name in common, suffixes
  * included: a counter whose name without _total is that of another family keeps its name and has
  * the type unknown.
  *
@@ -36,6 +38,7 @@ static const char *const suffixes[METRIC_TYPE_MAX][6] = {
     [METRIC_COUNTER] = {"", TOTAL, "_created"},
     [METRIC_GAUGE] = {""},
     [METRIC_HISTOGRAM] = {"", "_bucket", "_sum", "_count", "_created"},
+    [METRIC_SUMMARY] = {"", "_sum", "_count", "_created"},
 };
 
 void metric_page_done(struct metric_page *page)
@@ -108,7 +111,7 @@ void metric_page_begin(struct metric_page *page, const struct metric_row *row, c
 	page->row = row;
 	page->headed = false;
 	strbuf_reset(&page->name);
-	strbuf_addf(&page->name, "%s_%s", prefix, row->name);
+	strbuf_addf(&page->name, "%s%s%s", prefix, *prefix ? "_" : "", row->name);
 	page->stem_len = page->name.len - strlen(row->name) + find_stem(row);
 	page->family_len = is_openmetrics(page) ? page->stem_len : page->name.len;
 	write_bounds(page);
@@ -220,6 +223,39 @@ static void write_histogram(struct metric_page *page, const struct strbuf *label
 	strbuf_grown(page->out, at);
 }
 
+static void write_quantile(struct metric_page *page, const struct strbuf *labels,
+			   const char *quantile, uint64_t value)
+{
+	struct strbuf *out = page->out;
+
+	strbuf_addf(out, "%s{", page->name.data);
+	strbuf_add(out, labels->data, labels->len);
+	strbuf_addf(out, "%squantile=\"%s\"} ", labels->len ? "," : "", quantile);
+	metric_value_write(out, page->row->format, value);
+	strbuf_addch(out, '\n');
+}
+
+static void write_summary(struct metric_page *page, const struct strbuf *labels,
+			  const struct metric_series *series)
+{
+	static const char *const quantiles[METRIC_EXPOSITION_MAX][METRIC_QUANTILES] = {
+	    [METRIC_TEXT] = {"0", "0.25", "0.5", "0.75", "1"},
+	    [METRIC_OPENMETRICS] = {"0.0", "0.25", "0.5", "0.75", "1.0"},
+	};
+	char *at;
+
+	for (size_t i = 0; i < METRIC_QUANTILES; i++)
+		write_quantile(page, labels, quantiles[page->exposition][i], series->buckets[i]);
+	at = strbuf_room(page->out, 2 * line_room(page, labels));
+	if (!at)
+		return;
+	at = put_line(at, page, "_sum", labels, page->row->format,
+		      series->buckets[METRIC_QUANTILES]);
+	at = put_line(at, page, "_count", labels, METRIC_UNSIGNED,
+		      series->buckets[METRIC_QUANTILES + 1]);
+	strbuf_grown(page->out, at);
+}
+
 static void write_one(struct metric_page *page, const struct strbuf *labels,
 		      const struct metric_series *series)
 {
@@ -261,6 +297,8 @@ void metric_page_series(struct metric_page *page, const struct strbuf *labels,
 		return;
 	if (page->row->bounds)
 		write_histogram(page, labels, series);
+	else if (page->row->type == METRIC_SUMMARY)
+		write_summary(page, labels, series);
 	else
 		write_one(page, labels, series);
 	if (created->len && has_created(page))

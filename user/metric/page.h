@@ -25,7 +25,8 @@ struct metric_page {
 };
 
 void metric_page_done(struct metric_page *page);
-/* Begins a family; nothing of it is written before its first series. prefix: "philotes". */
+/* Begins a family; nothing of it is written before its first series. prefix: "philotes",
+ * or "". */
 void metric_page_begin(struct metric_page *page, const struct metric_row *row, const char *prefix);
 /*
  * Writes a series with these labels, written out without braces. created: when its count began, in

@@ -2,6 +2,7 @@
 #include "metric/point.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Where points are being made. */
@@ -94,6 +95,73 @@ static int make_target_points(const struct making *making, struct metric_points 
 	return 0;
 }
 
+/* How many processes each identity has. */
+static int count_processes(const struct making *making, uint32_t **ret_counts)
+{
+	const struct metric_input *input = making->input;
+	uint32_t *counts = arena_alloc_array(making->arena, input->nidentities, sizeof(*counts));
+
+	if (!counts)
+		return -ENOMEM;
+	for (size_t i = 0; i < input->nidentities; i++)
+		counts[i] = 0;
+	for (size_t i = 0; i < input->nsamples; i++)
+		counts[making->owners->numbers[input->samples[i].identity]]++;
+	*ret_counts = counts;
+	return 0;
+}
+
+static int pid_text(struct arena *arena, pid_t pid, struct metric_text *ret_text)
+{
+	char digits[16];
+
+	snprintf(digits, sizeof(digits), "%d", (int)pid);
+	return metric_text_from_str(arena, digits, ret_text);
+}
+
+/* All that a process counts began with it. */
+static int sample_created(struct arena *arena, const struct sample *sample,
+			  struct metric_point *point)
+{
+	const struct sample_number *start = &sample->numbers[SAMPLE_START_NS];
+	struct metric_text *created = arena_alloc(arena, sizeof(*created));
+
+	point->created = created;
+	return created ? metric_created_text(arena, start->known ? start->value : 0, created)
+		       : -ENOMEM;
+}
+
+/* The pid is a label where an identity has several processes: these numbers are each one's own. */
+static int make_sample_points(const struct making *making, struct metric_points *points)
+{
+	const struct metric_input *input = making->input;
+	uint32_t *counts;
+	int r = count_processes(making, &counts);
+
+	points->points = arena_alloc_array(making->arena, input->nsamples, sizeof(*points->points));
+	if (r < 0 || !points->points)
+		return -ENOMEM;
+	for (; points->n < input->nsamples; points->n++) {
+		const struct metric_sample *sample = &input->samples[points->n];
+		struct metric_point *point = &points->points[points->n];
+
+		*point = (struct metric_point){
+		    .identity = making->owners->numbers[sample->identity],
+		    .alive = true,
+		    .value = (const uint8_t *)sample->sample,
+		};
+		r = sample_created(making->arena, sample->sample, point);
+		if (r == 0 && counts[point->identity] > 1)
+			r = pid_text(making->arena, sample->pid, &point->labels[0]);
+		if (r == 0)
+			r = metric_text_from_str(making->arena, sample->go_version,
+						 &point->labels[1]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int make_own_point(const struct making *making, const struct metric_own *row,
 			  struct metric_point *ret_point)
 {
@@ -145,9 +213,14 @@ int metric_points_make(struct arena *arena, const struct metric_input *input,
 {
 	struct making making = {arena, input, owners, &metric_records[record]};
 	struct metric_points points = {.n = 0};
-	int r = making.record->own ? make_own_points(&making, &points)
-				   : make_target_points(&making, &points);
+	int r;
 
+	if (making.record->own)
+		r = make_own_points(&making, &points);
+	else if (making.record->sampled)
+		r = make_sample_points(&making, &points);
+	else
+		r = make_target_points(&making, &points);
 	if (r < 0)
 		return r;
 	qsort(points.points, points.n, sizeof(*points.points), compare_points);

@@ -38,6 +38,7 @@ struct metric_named {
 /* Identities, each text once and in order; and processes in order of snapshot_process_compare. */
 struct metric_owners {
 	struct metric_named *identities;
+	uint32_t *numbers; /* of the input's identities, in identities */
 	struct metric_owner *owners;
 	size_t nowners;
 };

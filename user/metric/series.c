@@ -24,6 +24,8 @@ static uint64_t count_of(const struct metric_row *row, const struct metric_point
 
 bool metric_series_wants(const struct metric_row *row, const struct metric_point *point)
 {
+	if (row->prefix == METRIC_PREFIX_NONE)
+		return load(point, row->at) != 0;
 	/* What a process said last is not true any longer when it is gone; what it counted is. */
 	if (row->type == METRIC_GAUGE)
 		return point->alive && (!row->timed || load(point, row->at) != 0);
@@ -63,6 +65,8 @@ void metric_series_merge(struct metric_series *series, const struct metric_row *
 	merges[row->merge](series, other);
 	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
 		series->buckets[i] += other->buckets[i];
+	if (row->type == METRIC_SUMMARY)
+		memcpy(series->buckets, other->buckets, sizeof(series->buckets));
 	series->updates += other->updates;
 	series->set = true;
 }
@@ -85,6 +89,8 @@ void metric_series_add(struct metric_series *series, const struct metric_row *ro
 	struct metric_series one = {.at_ns = row->timed ? load(point, row->at) : 0};
 
 	one.value = load(point, row->bounds ? row->sum : row->value);
+	for (size_t i = 0; row->type == METRIC_SUMMARY && i < METRIC_QUANTILES + 2; i++)
+		one.buckets[i] = load(point, row->value + i * sizeof(struct sample_number));
 	for (size_t i = 0; row->bounds && i <= row->bounds->n; i++)
 		one.buckets[i] = load(point, row->value + i * sizeof(uint64_t));
 	one.updates = count_updates(row, point);

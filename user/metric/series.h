@@ -7,11 +7,12 @@
 
 /* The value of a series. */
 struct metric_series {
-	uint64_t value;                       /* in the row's format; of a histogram: its sum */
-	uint64_t at_ns;                       /* of a value by moment */
-	uint64_t updates;                     /* how often it was written (metric_row.updates) */
-	bool set;                             /* at least one record has been merged */
-	uint64_t buckets[METRIC_MAX_BUCKETS]; /* of a histogram, not cumulative */
+	uint64_t value;   /* in the row's format; of a histogram: its sum */
+	uint64_t at_ns;   /* of a value by moment */
+	uint64_t updates; /* how often it was written (metric_row.updates) */
+	bool set;         /* at least one record has been merged */
+	/* Of a histogram, not cumulative; of a summary: quantiles, sum and count of one record. */
+	uint64_t buckets[METRIC_MAX_BUCKETS];
 };
 
 /* True when this record has a number for this metric. */

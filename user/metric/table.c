@@ -3,9 +3,10 @@
 
 #include "metric/input.h"
 #include "metric/own.h"
+#include "metric/samples.h"
 #include "util/cleanup.h"
 
-static const char *const type_names[] = {"counter", "gauge", "histogram"};
+static const char *const type_names[] = {"counter", "gauge", "histogram", "summary"};
 _Static_assert(ARRAY_LEN(type_names) == METRIC_TYPE_MAX, "a type lacks its name");
 
 const char *metric_type_name(enum metric_type type)
@@ -68,6 +69,7 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_STAGES] = {.labels = {"source", "stage"},
 			      .kind = PS_RECORD_STAGES,
 			      .parts = {ONE(SOURCE), ONE(KIND)}},
+    [METRIC_RECORD_SAMPLES] = {.labels = {"pid", "version"}, .sampled = true},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = metric_own_build},
     [METRIC_RECORD_TARGETS] = {.labels = {"service", "state"}, .own = metric_own_targets},
@@ -228,15 +230,32 @@ const struct metric_row metric_table[] = {
 	 .merge = METRIC_LATEST,
 	 .help = "Age of the first event of the last commit when it was committed: the age of "
 		 "data as it becomes queryable."},
-    {
-	SELF("build_info"),
-	.type = METRIC_GAUGE,
-	.unit = "",
-	.help = "What this observer was built from; always 1.",
-	.merge = METRIC_GREATEST,
-	.record = METRIC_RECORD_BUILD,
-	.nlabels = 4,
-    },
+#define X(id, number, kind, unit_format, named_unit, text)                    \
+	[PS_METRIC_##id] = {                                                  \
+	    .prefix = METRIC_PREFIX_NONE,                                     \
+	    .name = name_##id,                                                \
+	    .family = (enum ps_family)family_##id,                            \
+	    .type = METRIC_##kind,                                            \
+	    .unit = named_unit,                                               \
+	    .help = text,                                                     \
+	    .format = METRIC_##unit_format,                                   \
+	    .record = METRIC_RECORD_SAMPLES,                                  \
+	    .nlabels = PS_METRIC_##id == PS_METRIC_GO_INFO ? 2 : 1,           \
+	    .timed = true,                                                    \
+	    .at = offsetof(struct sample, numbers[SAMPLE_##number].known),    \
+	    .value = offsetof(struct sample, numbers[SAMPLE_##number].value), \
+	},
+    METRIC_SAMPLE_ROWS(X)
+#undef X
+	{
+	    SELF("build_info"),
+	    .type = METRIC_GAUGE,
+	    .unit = "",
+	    .help = "What this observer was built from; always 1.",
+	    .merge = METRIC_GREATEST,
+	    .record = METRIC_RECORD_BUILD,
+	    .nlabels = 4,
+	},
     {
 	SELF("targets"),
 	.type = METRIC_GAUGE,

@@ -17,11 +17,19 @@
 #define METRIC_MAX_LABELS  6
 #define METRIC_MAX_BUCKETS 20
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_TYPE_MAX };
+enum metric_type {
+	METRIC_COUNTER,
+	METRIC_GAUGE,
+	METRIC_HISTOGRAM,
+	METRIC_SUMMARY, /* of a sample: the five quantiles, then sum and count */
+	METRIC_TYPE_MAX
+};
+#define METRIC_QUANTILES 5
 
 /* What stands in front of a metric's name. */
 enum metric_prefix {
 	METRIC_PREFIX_TARGET, /* --metrics.namespace */
+	METRIC_PREFIX_NONE,   /* of samples of targets' processes */
 	METRIC_PREFIX_SELF,   /* philoscope */
 	METRIC_PREFIX_MAX,
 };
@@ -54,6 +62,7 @@ enum metric_record {
 	METRIC_RECORD_COMMITS,
 	METRIC_RECORD_FAILURES,
 	METRIC_RECORD_STAGES,
+	METRIC_RECORD_SAMPLES,
 	METRIC_RECORD_BUILD,
 	METRIC_RECORD_TARGETS,
 	METRIC_RECORD_INFOS,
@@ -83,6 +92,8 @@ struct metric_record_info {
 	 * each label is made of. */
 	enum ps_record kind;
 	uint8_t parts[METRIC_MAX_LABELS][2];
+	bool
+	    sampled; /* instead: records are samples (metric_input.samples), a struct sample each */
 	/* Records of the observer's own: row i, false behind the last; NULL = records of targets.
 	 */
 	bool (*own)(const struct metric_input *input, size_t i, struct metric_own *ret_row);
@@ -104,8 +115,10 @@ struct metric_row {
 	enum metric_record record;
 	uint8_t
 	    nlabels; /* the first ones of the record's; those that differ only behind are merged */
-	bool timed;  /* of a gauge: the record holds a moment, and no number while that is 0 */
-	uint16_t at; /* offset of the moment: u64, CLOCK_MONOTONIC ns */
+	/* Of a gauge: the record holds a moment, and no number while that is 0. Of a sample: the
+	 * same, but it only says that the number is known. */
+	bool timed;
+	uint16_t at;                        /* offset of the moment: u64, CLOCK_MONOTONIC ns */
 	uint16_t value;                     /* offset of the value, or of the buckets: u64 or s64 */
 	uint16_t sum;                       /* offset of a histogram's sum: u64 */
 	const struct metric_bounds *bounds; /* of a histogram, else NULL */
@@ -121,7 +134,7 @@ struct metric_row {
 extern const struct metric_row metric_table[];
 extern const size_t metric_table_len;
 
-/* "counter", "gauge", "histogram". */
+/* "counter", "gauge", "histogram", "summary". */
 const char *metric_type_name(enum metric_type type);
 
 #endif

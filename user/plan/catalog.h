@@ -69,6 +69,8 @@ struct catalog_metric {
 	uint64_t fields;
 };
 extern const struct catalog_metric catalog_metrics[PS_METRIC_MAX];
+/* Numbers of the Go runtime that a metric needs, too: a mask, bit = enum goruntime_id. */
+extern const uint64_t catalog_metric_numbers[PS_METRIC_MAX];
 /* What each site's program itself needs to be loadable (bit masks as above). */
 extern const uint64_t catalog_site_fields[PS_SITE_MAX];
 /* Sites whose host function must be known to each site's program (layout.listener_va): a mask. */

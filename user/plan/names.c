@@ -7,12 +7,6 @@
 
 #include "binary/insn.h"
 
-static const char *const metric_names[] = {
-#define X(id, name, family) [PS_METRIC_##id] = name,
-    PS_METRICS(X)
-#undef X
-};
-
 const char *names_without_path(const char *function)
 {
 	const char *slash = strrchr(function, '/');
@@ -37,6 +31,17 @@ const char *names_cost(uint8_t cost)
 	return cost == INSN_COST_EMULATED ? "emulated" : "stepped";
 }
 
+const char *names_number_kind(uint8_t kind)
+{
+	static const char *const names[] = {
+	    [GORUNTIME_IS_ADDRESS] = "address",
+	    [GORUNTIME_IS_OFFSET] = "offset",
+	    [GORUNTIME_IS_COUNT] = "count",
+	};
+
+	return names[kind];
+}
+
 void names_field(const struct catalog_field *row, char *ret_text, size_t size)
 {
 	snprintf(ret_text, size, "%s.%s.%s", names_without_path(row->package), row->type,
@@ -55,11 +60,6 @@ void names_place_of_argument(const struct catalog_argument *row, const struct fa
 		snprintf(ret_text, size, "stack+%d", found->offset);
 	else
 		snprintf(ret_text, size, "register %u", row->reg);
-}
-
-void names_metric(enum ps_metric metric, char *ret_text, size_t size)
-{
-	snprintf(ret_text, size, "philotes_%s", metric_names[metric]);
 }
 
 void names_clean(const char *text, char *ret_text, size_t size)

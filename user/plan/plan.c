@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include <elf.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -53,6 +54,26 @@ const char *plan_family_name(enum ps_family family)
 	return family_names[family];
 }
 
+bool plan_family_is_probed(enum ps_family family)
+{
+	return family < (enum ps_family)PS_PROBED_FAMILY_MAX;
+}
+
+void plan_metric_name(enum ps_metric metric, const char *namespace_name, char *ret_name,
+		      size_t size)
+{
+	static const char *const names[] = {
+#define X(id, name, family) [PS_METRIC_##id] = name,
+	    PS_METRICS(X)
+#undef X
+	};
+
+	if (plan_family_is_probed(plan_metric_family(metric)))
+		snprintf(ret_name, size, "%s_%s", namespace_name, names[metric]);
+	else
+		snprintf(ret_name, size, "%s", names[metric]);
+}
+
 static void set_offset(struct ps_layout *layout, size_t layout_offset, int32_t value)
 {
 	memcpy((char *)layout + layout_offset, &value, sizeof(value));
@@ -94,6 +115,9 @@ static enum plan_reason reason_of_family(const struct facts *facts,
 {
 	uint16_t machine = options->machine ? options->machine : NATIVE_MACHINE;
 
+	/* What /proc says of a process depends on nothing in its file but that it is Philotes. */
+	if (family == PS_FAMILY_PROCESS && facts->path[0])
+		return options->family_off[family] ? PLAN_REASON_FAMILY_OFF : PLAN_REASON_NONE;
 	if (facts->refusal != PLAN_REASON_NONE)
 		return facts->refusal;
 	if (options->family_off[family])
@@ -106,6 +130,14 @@ static enum plan_reason reason_of_fields(const struct facts *facts, uint64_t mas
 	for (unsigned int i = 0; i < catalog_nfields; i++)
 		if (mask & (1ULL << i) && facts->fields[i].reason != PLAN_REASON_NONE)
 			return facts->fields[i].reason;
+	return PLAN_REASON_NONE;
+}
+
+static enum plan_reason reason_of_numbers(const struct facts *facts, uint64_t mask)
+{
+	for (int i = 0; i < GORUNTIME_MAX; i++)
+		if (mask & (1ULL << i) && facts->numbers[i].reason != PLAN_REASON_NONE)
+			return facts->numbers[i].reason;
 	return PLAN_REASON_NONE;
 }
 
@@ -173,7 +205,10 @@ static enum plan_reason reason_of_metric(const struct facts *facts,
 	if (reason != PLAN_REASON_NONE && row->instead &&
 	    reason_of_sites(plan, row->instead) == PLAN_REASON_NONE)
 		reason = PLAN_REASON_NONE;
-	return reason == PLAN_REASON_NONE ? reason_of_fields(facts, row->fields) : reason;
+	if (reason == PLAN_REASON_NONE)
+		reason = reason_of_fields(facts, row->fields);
+	return reason == PLAN_REASON_NONE ? reason_of_numbers(facts, catalog_metric_numbers[metric])
+					  : reason;
 }
 
 static uint64_t hash_add(uint64_t hash, const void *bytes, size_t len)
@@ -192,7 +227,9 @@ static uint64_t plan_hash(const struct facts *facts, const struct plan *plan)
 
 	hash = hash_add(hash, &plan->layout, sizeof(plan->layout));
 	hash = hash_add(hash, plan->site_reason, sizeof(plan->site_reason));
-	hash = hash_add(hash, plan->metric_reason, sizeof(plan->metric_reason));
+	for (int i = 0; i < PS_METRIC_MAX; i++)
+		if (plan_family_is_probed(plan_metric_family((enum ps_metric)i)))
+			hash = hash_add(hash, &plan->metric_reason[i], 1);
 	for (int i = 0; i < PS_SITE_MAX; i++)
 		hash = hash_add(hash, &facts->sites[i].file_offset, sizeof(uint64_t));
 	return hash;

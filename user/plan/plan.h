@@ -27,5 +27,10 @@ enum ps_family plan_site_family(enum ps_site_id site);
 const char *plan_site_name(enum ps_site_id site);
 enum ps_family plan_metric_family(enum ps_metric metric);
 const char *plan_family_name(enum ps_family family);
+/* Whether probes are attached for it; the others are read when a scrape asks. */
+bool plan_family_is_probed(enum ps_family family);
+/* A metric's name as it is exported. */
+void plan_metric_name(enum ps_metric metric, const char *namespace_name, char *ret_name,
+		      size_t size);
 
 #endif

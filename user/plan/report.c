@@ -91,6 +91,27 @@ static void field_cell(const void *ctx, unsigned int row, unsigned int column, c
 		copy(ret_text, size, state_text(found->reason, "ok"));
 }
 
+static void number_cell(const void *ctx, unsigned int row, unsigned int column, char *ret_text,
+			size_t size)
+{
+	const struct report *report = ctx;
+	const struct facts_number *number = &report->facts->numbers[row];
+	const struct goruntime_info *info = &goruntime_infos[row];
+
+	if (column == 0)
+		copy(ret_text, size, info->name);
+	else if (column == 2)
+		copy(ret_text, size, names_number_kind(info->kind));
+	else if (column == 3)
+		copy(ret_text, size, state_text(number->reason, "ok"));
+	else if (number->reason != PLAN_REASON_NONE || number->value == GORUNTIME_NONE)
+		copy(ret_text, size, "-");
+	else if (info->kind == GORUNTIME_IS_ADDRESS)
+		snprintf(ret_text, size, "0x%llx", (unsigned long long)number->value);
+	else
+		snprintf(ret_text, size, "%llu", (unsigned long long)number->value);
+}
+
 static void metric_cell(const void *ctx, unsigned int row, unsigned int column, char *ret_text,
 			size_t size)
 {
@@ -98,7 +119,7 @@ static void metric_cell(const void *ctx, unsigned int row, unsigned int column, 
 	uint8_t reason = report->plan->metric_reason[row];
 
 	if (column == 0)
-		names_metric((enum ps_metric)row, ret_text, size);
+		plan_metric_name((enum ps_metric)row, REPORT_NAMESPACE, ret_text, size);
 	else if (column == 1)
 		copy(ret_text, size, reason == PLAN_REASON_NONE ? "attach" : "skip");
 	else
@@ -169,6 +190,8 @@ static void write_legend(const struct report *report, struct strbuf *out)
 		used[report->facts->fields[i].reason] = true;
 	for (unsigned int i = 0; i < catalog_narguments; i++)
 		used[report->facts->arguments[i].reason] = true;
+	for (int i = 0; i < GORUNTIME_MAX; i++)
+		used[report->facts->numbers[i].reason] = true;
 	used[PLAN_REASON_NONE] = false;
 	for (int i = 0; i < PLAN_REASON_MAX; i++)
 		if (used[i])
@@ -186,6 +209,7 @@ static void write_tables(const struct report *report, struct strbuf *out)
 	static const char *const sites[] = {"SITE",        "FUNCTION", "OFFSET", "PLACE",
 					    "INSTRUCTION", "COST",     "STATE"};
 	static const char *const fields[] = {"FIELD", "OFFSET", "FROM", "STATE"};
+	static const char *const numbers[] = {"RUNTIME", "VALUE", "IS", "STATE"};
 	static const char *const metrics[] = {"METRIC", "STATE", "REASON"};
 
 	write_table((struct columns){.heads = sites,
@@ -199,6 +223,12 @@ static void write_tables(const struct report *report, struct strbuf *out)
 				     .ncolumns = ARRAY_LEN(fields),
 				     .nrows = catalog_nfields + catalog_narguments,
 				     .cell = field_cell,
+				     .ctx = report},
+		    out);
+	write_table((struct columns){.heads = numbers,
+				     .ncolumns = ARRAY_LEN(numbers),
+				     .nrows = GORUNTIME_MAX,
+				     .cell = number_cell,
 				     .ctx = report},
 		    out);
 	write_table((struct columns){.heads = metrics,

@@ -7,6 +7,8 @@
 #include "plan/plan.h"
 #include "util/strbuf.h"
 
+#define REPORT_NAMESPACE "philotes"
+
 /* `subject` is the path or pid as the user gave it. Memory errors stick in out. */
 void report_text(const char *subject, const struct facts *facts, const struct plan *plan,
 		 struct strbuf *out);

@@ -141,12 +141,30 @@ static void add_argument(struct json *json, cJSON *row, unsigned int number,
 	add_reason(json, row, argument->reason);
 }
 
+static void add_runtime(struct json *json, cJSON *row, enum goruntime_id id,
+			const struct facts *facts)
+{
+	const struct facts_number *number = &facts->numbers[id];
+	const struct goruntime_info *info = &goruntime_infos[id];
+	bool known = number->reason == PLAN_REASON_NONE && number->value != GORUNTIME_NONE;
+
+	add_text(json, row, "number", info->name);
+	add_text(json, row, "is", names_number_kind(info->kind));
+	if (!known)
+		add_text(json, row, "value", "");
+	else if (info->kind == GORUNTIME_IS_ADDRESS)
+		add_address(json, row, "value", number->value);
+	else
+		add_number(json, row, "value", (double)number->value);
+	add_reason(json, row, number->reason);
+}
+
 static void add_metric(struct json *json, cJSON *row, enum ps_metric metric,
 		       const struct plan *plan)
 {
 	char name[128];
 
-	names_metric(metric, name, sizeof(name));
+	plan_metric_name(metric, REPORT_NAMESPACE, name, sizeof(name));
 	add_text(json, row, "metric", name);
 	add_text(json, row, "family", plan_family_name(plan_metric_family(metric)));
 	add_state(json, row, plan->metric_reason[metric]);
@@ -158,6 +176,7 @@ static void add_tables(struct json *json, cJSON *root, const struct facts *facts
 	cJSON *sites = cJSON_AddArrayToObject(root, "sites");
 	cJSON *fields = cJSON_AddArrayToObject(root, "fields");
 	cJSON *arguments = cJSON_AddArrayToObject(root, "arguments");
+	cJSON *runtime = cJSON_AddArrayToObject(root, "runtime");
 	cJSON *metrics = cJSON_AddArrayToObject(root, "metrics");
 
 	for (int i = 0; i < PS_SITE_MAX; i++)
@@ -166,6 +185,8 @@ static void add_tables(struct json *json, cJSON *root, const struct facts *facts
 		add_field(json, add_row(json, fields), i, facts);
 	for (unsigned int i = 0; i < catalog_narguments; i++)
 		add_argument(json, add_row(json, arguments), i, facts);
+	for (int i = 0; i < GORUNTIME_MAX; i++)
+		add_runtime(json, add_row(json, runtime), (enum goruntime_id)i, facts);
 	for (int i = 0; i < PS_METRIC_MAX; i++)
 		add_metric(json, add_row(json, metrics), (enum ps_metric)i, plan);
 }

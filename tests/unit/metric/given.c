@@ -18,6 +18,7 @@ struct given *given_new(void)
 	    .snapshot = &given->snapshot,
 	    .identities = given->identities,
 	    .processes = given->processes,
+	    .samples = given->samples,
 	};
 	given->options = (struct metric_options){.namespace_name = "philotes", .max_series = 2000};
 	return given;
@@ -114,6 +115,17 @@ struct ps_state *given_state(struct given *given, uint32_t pid, const char *sour
 
 	given->rows[PS_RECORD_STATES][i].value = &given->states[i];
 	return &given->states[i];
+}
+
+struct sample *given_sample(struct given *given, pid_t pid, uint32_t identity)
+{
+	size_t i = given->input.nsamples++;
+
+	given->samples[i] = (struct metric_sample){.identity = identity,
+						   .pid = pid,
+						   .sample = &given->numbers[i],
+						   .go_version = "go1.26.5"};
+	return &given->numbers[i];
 }
 
 char *given_expose(struct given *given)

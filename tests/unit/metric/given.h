@@ -16,6 +16,8 @@ struct given {
 	struct ps_state states[GIVEN_MAX];
 	struct metric_identity identities[16];
 	struct metric_process processes[16];
+	struct metric_sample samples[16];
+	struct sample numbers[16]; /* of samples */
 	struct metric_input input;
 	struct metric_options options;
 };
@@ -43,6 +45,9 @@ struct ps_table *given_table_labels(struct given *given, uint32_t pid,
 				    const struct snapshot_label labels[PS_KEY_LABELS]);
 struct ps_source *given_source(struct given *given, uint32_t pid, const char *source);
 struct ps_state *given_state(struct given *given, uint32_t pid, const char *source);
+
+/* Adds a sample of a living process in which no number is known, for the caller to fill. */
+struct sample *given_sample(struct given *given, pid_t pid, uint32_t identity);
 
 /* The exposition. Owned. Fails the test unless metric_expose is content. */
 char *given_expose(struct given *given);

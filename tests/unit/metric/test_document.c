@@ -17,6 +17,7 @@ static void test_all_is_there(void **state)
 #define X(id, text, help) "| `" text "` | " help " |\n",
 	static const char *const reasons[] = {PS_DROP_REASONS(X)};
 #undef X
+	static const char *const prefixes[] = {"philotes_", "", "philoscope_"};
 	_cleanup_strbuf_ struct strbuf out = {0};
 
 	(void)state;
@@ -25,8 +26,7 @@ static void test_all_is_there(void **state)
 		const struct metric_row *row = &metric_table[i];
 		char name[128];
 
-		snprintf(name, sizeof(name), "\n| `%s_%s` | %s | ",
-			 row->prefix == METRIC_PREFIX_SELF ? "philoscope" : "philotes", row->name,
+		snprintf(name, sizeof(name), "\n| `%s%s` | %s | ", prefixes[row->prefix], row->name,
 			 metric_type_name(row->type));
 		assert_non_null(strstr(out.data, name));
 		assert_non_null(strstr(out.data, row->help));

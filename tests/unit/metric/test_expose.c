@@ -405,7 +405,9 @@ static void test_table(void **state)
 		assert_non_null(row->help);
 		assert_null(strpbrk(row->help, "\\\n|"));
 		assert_true((row->type == METRIC_HISTOGRAM) == !!row->bounds);
-		assert_true((row->prefix == METRIC_PREFIX_TARGET) == (i < PS_METRIC_MAX));
+		assert_true((row->prefix != METRIC_PREFIX_SELF) == (i < PS_METRIC_MAX));
+		assert_true((row->prefix == METRIC_PREFIX_NONE) ==
+			    metric_records[row->record].sampled);
 		assert_true(row->merge != METRIC_LATEST || row->timed);
 		for (unsigned int label = 0; label < row->nlabels; label++)
 			assert_non_null(metric_records[row->record].labels[label]);

@@ -28,19 +28,28 @@ static const struct metric_row nameless_counter = {
 static const struct metric_row gauge = {
     .name = "age_seconds", .unit = "seconds", .help = "Help.", .type = METRIC_GAUGE};
 
+static const struct metric_row summary = {.name = "pause_seconds",
+					  .unit = "seconds",
+					  .help = "Help.",
+					  .type = METRIC_SUMMARY,
+					  .format = METRIC_NS};
+
 static const struct metric_text created = {"1700000000.5", 12};
 
 /* What becomes of one series of the row. labels may be "". Owned. */
 static char *write_one(const struct metric_row *row, enum metric_exposition exposition,
 		       const char *labels)
 {
-	const struct metric_series series = {.value = 1500000000, .buckets = {1, 0, 2}};
+	struct metric_series series = {.value = 1500000000, .buckets = {1, 0, 2}};
 	_cleanup_strbuf_ struct strbuf label = {0}, out = {0};
 	_cleanup_(metric_page_done) struct metric_page page = {.out = &out,
 							       .exposition = exposition};
 	char *text;
 	size_t len;
 
+	if (row->type == METRIC_SUMMARY)
+		for (uint64_t i = 0; i < METRIC_QUANTILES + 2; i++)
+			series.buckets[i] = (i + 1) * 500000000;
 	strbuf_addstr(&label, labels);
 	metric_page_begin(&page, row, "p");
 	metric_page_series(&page, &label, &created, &series);
@@ -106,6 +115,27 @@ static void test_openmetrics(void **state)
 	      "# HELP p_count Help.\n# TYPE p_count unknown\np_count 1500000000\n# EOF\n");
 }
 
+static void test_summary(void **state)
+{
+	(void)state;
+	check(&summary, METRIC_TEXT, "",
+	      "# HELP p_pause_seconds Help.\n# TYPE p_pause_seconds summary\n"
+	      "p_pause_seconds{quantile=\"0\"} 0.5\np_pause_seconds{quantile=\"0.25\"} 1\n"
+	      "p_pause_seconds{quantile=\"0.5\"} 1.5\np_pause_seconds{quantile=\"0.75\"} 2\n"
+	      "p_pause_seconds{quantile=\"1\"} 2.5\n"
+	      "p_pause_seconds_sum 3\np_pause_seconds_count 3500000000\n");
+	check(&summary, METRIC_OPENMETRICS, "a=\"b\"",
+	      "# HELP p_pause_seconds Help.\n# TYPE p_pause_seconds summary\n"
+	      "# UNIT p_pause_seconds seconds\n"
+	      "p_pause_seconds{a=\"b\",quantile=\"0.0\"} 0.5\n"
+	      "p_pause_seconds{a=\"b\",quantile=\"0.25\"} 1\n"
+	      "p_pause_seconds{a=\"b\",quantile=\"0.5\"} 1.5\n"
+	      "p_pause_seconds{a=\"b\",quantile=\"0.75\"} 2\n"
+	      "p_pause_seconds{a=\"b\",quantile=\"1.0\"} 2.5\n"
+	      "p_pause_seconds_sum{a=\"b\"} 3\np_pause_seconds_count{a=\"b\"} 3500000000\n"
+	      "p_pause_seconds_created{a=\"b\"} 1700000000.5\n# EOF\n");
+}
+
 /* A counter whose name is that of another family but for _total. */
 static void test_name_is_taken(void **state)
 {
@@ -154,6 +184,10 @@ static void test_is_called(void **state)
 	    {&histogram, "p_wait_seconds_created", true},
 	    {&histogram, "p_wait_seconds_total", false},
 	    {&nameless_counter, "p_count", true},
+	    {&summary, "p_pause_seconds", true},
+	    {&summary, "p_pause_seconds_sum", true},
+	    {&summary, "p_pause_seconds_created", true},
+	    {&summary, "p_pause_seconds_bucket", false},
 	};
 
 	(void)state;
@@ -198,12 +232,12 @@ static char *expose_events(struct given *given)
 	return given_family(given, "philotes_cdc_events");
 }
 
-/* Equal identities are one, which began when the first of them did; one that is not known makes
- * all of it unknown. */
+/* Equal identities are one, which began when the first of them did that counts anything; one that
+ * is not known makes all of it unknown. */
 static void test_created(void **state)
 {
 	_cleanup_given_ struct given *given = given_new();
-	_cleanup_free_ char *known = NULL, *unknown = NULL;
+	_cleanup_free_ char *known = NULL, *known_of_two = NULL, *unknown = NULL;
 	const char *line = "philotes_cdc_events_created{service=\"w\",source=\"s\","
 			   "table=\"a.b\",operation=\"I\"} 1700000000.123\n";
 
@@ -215,6 +249,12 @@ static void test_created(void **state)
 	}
 	known = expose_events(given);
 	assert_string_equal(strstr(known, "philotes_cdc_events_created"), line);
+	given->identities[1].created_ns = METRIC_NO_COUNTS;
+	given->identities[0].created_ns += 5000000000;
+	given->identities[2].created_ns += 5000000000;
+	known_of_two = expose_events(given);
+	assert_null(strstr(known_of_two, line));
+	assert_non_null(strstr(known_of_two, "} 1700000005.123\n"));
 	given->identities[1].created_ns = 0;
 	unknown = expose_events(given);
 	assert_null(strstr(unknown, "_created"));
@@ -226,6 +266,7 @@ int main(void)
 	    cmocka_unit_test(test_text),          cmocka_unit_test(test_openmetrics),
 	    cmocka_unit_test(test_name_is_taken), cmocka_unit_test(test_is_called),
 	    cmocka_unit_test(test_filter),        cmocka_unit_test(test_created),
+	    cmocka_unit_test(test_summary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "plan/facts.h"
+#include "plan/plan.h"
 
 static void test_sites(void **state)
 {
@@ -87,7 +87,7 @@ static void test_masks(void **state)
 {
 	const uint64_t fields = ~0ULL >> (64 - catalog_nfields);
 	const uint64_t sites = ~0ULL >> (64 - PS_SITE_MAX);
-	uint64_t used = catalog_optional_fields;
+	uint64_t used = catalog_optional_fields, numbers = 0;
 
 	(void)state;
 	for (int i = 0; i < PS_SITE_MAX; i++) {
@@ -97,13 +97,21 @@ static void test_masks(void **state)
 		used |= catalog_site_fields[i];
 	}
 	for (int i = 0; i < PS_METRIC_MAX; i++) {
-		assert_int_not_equal(catalog_metrics[i].sites, 0);
+		bool probed = plan_family_is_probed(plan_metric_family((enum ps_metric)i));
+
+		assert_int_equal(catalog_metrics[i].sites != 0, probed);
+		assert_int_equal(catalog_metric_numbers[i] != 0,
+				 plan_metric_family((enum ps_metric)i) == PS_FAMILY_RUNTIME &&
+				     i != PS_METRIC_GO_INFO);
+		numbers |= catalog_metric_numbers[i];
 		assert_int_equal(catalog_metrics[i].sites & ~sites, 0);
 		assert_int_equal(catalog_metrics[i].instead & ~sites, 0);
 		assert_int_equal(catalog_metrics[i].fields & ~fields, 0);
 	}
 	/* A field that no program needs would be looked up for nothing. */
 	assert_int_equal(used, fields);
+	/* So would a number of the runtime. */
+	assert_int_equal(numbers, ~0ULL >> (64 - GORUNTIME_MAX));
 }
 
 static void test_reasons(void **state)

@@ -32,6 +32,9 @@ static bool metric_rests(enum ps_metric metric, uint64_t missing)
 {
 	const struct catalog_metric *row = &catalog_metrics[metric];
 
+	/* What /proc says does not depend on the executable, what its runtime says on no site. */
+	if (!plan_family_is_probed(plan_metric_family(metric)))
+		return plan_metric_family(metric) == PS_FAMILY_PROCESS || missing != ~0ULL;
 	return have_all(row->sites, missing) || (row->instead && have_all(row->instead, missing));
 }
 
@@ -92,12 +95,25 @@ static void test_all_found(void **state)
 
 static void test_refused(void **state)
 {
-	struct facts facts = {.version = FACTS_VERSION, .refusal = PLAN_REASON_NOT_PHILOTES};
+	struct facts facts = {.version = FACTS_VERSION, .refusal = PLAN_REASON_GO_UNSUPPORTED};
+	struct plan plan;
+
+	(void)state;
+	strcpy(facts.path, CATALOG_MODULE "/cmd/philotes-worker");
+	given_plan(&facts, &plan);
+	assert_all(&plan, PLAN_REASON_GO_UNSUPPORTED);
+}
+
+/* It may be anything: nothing of it is shown. */
+static void test_refused_and_unknown(void **state)
+{
+	struct facts facts = {.version = FACTS_VERSION, .refusal = PLAN_REASON_INSPECTOR_DIED};
 	struct plan plan;
 
 	(void)state;
 	given_plan(&facts, &plan);
-	assert_all(&plan, PLAN_REASON_NOT_PHILOTES);
+	for (int i = 0; i < PS_METRIC_MAX; i++)
+		assert_int_equal(plan.metric_reason[i], PLAN_REASON_INSPECTOR_DIED);
 }
 
 static void test_other_machine(void **state)
@@ -142,7 +158,8 @@ static void test_family_off(void **state)
 				missing |= 1ULL << i;
 		options.family_off[family] = true;
 		plan_make(&facts, &options, &plan);
-		assert_missing(&plan, missing, PLAN_REASON_FAMILY_OFF);
+		if (plan_family_is_probed((enum ps_family)family))
+			assert_missing(&plan, missing, PLAN_REASON_FAMILY_OFF);
 		for (int i = 0; i < PS_METRIC_MAX; i++)
 			assert_int_equal(plan.metric_reason[i] == PLAN_REASON_FAMILY_OFF,
 					 plan_metric_family((enum ps_metric)i) ==
@@ -193,6 +210,42 @@ static void test_each_field(void **state)
 					 metric_rests((enum ps_metric)i, missing) &&
 					     !(catalog_metrics[i].fields & (1ULL << field)));
 	}
+}
+
+/* And with numbers of the runtime: no probe needs them. */
+static void test_each_number(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	for (int number = 0; number < GORUNTIME_MAX; number++) {
+		given_facts(&facts);
+		facts.numbers[number] =
+		    (struct facts_number){.reason = PLAN_REASON_RUNTIME_UNPROVEN};
+		given_plan(&facts, &plan);
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			assert_int_equal(plan.site_reason[i],
+					 site_rests((enum ps_site_id)i, 0, PLAN_REASON_NONE));
+		for (int i = 0; i < PS_METRIC_MAX; i++)
+			assert_int_equal(plan.metric_reason[i],
+					 catalog_metric_numbers[i] & (1ULL << number)
+					     ? PLAN_REASON_RUNTIME_UNPROVEN
+					     : PLAN_REASON_NONE);
+	}
+}
+
+static void test_metric_names(void **state)
+{
+	char name[64];
+
+	(void)state;
+	plan_metric_name(PS_METRIC_CDC_EVENTS, "acme", name, sizeof(name));
+	assert_string_equal(name, "acme_cdc_events_total");
+	plan_metric_name(PS_METRIC_GO_HEAP_INUSE, "acme", name, sizeof(name));
+	assert_string_equal(name, "go_memstats_heap_inuse_bytes");
+	plan_metric_name(PS_METRIC_PROCESS_CPU, "acme", name, sizeof(name));
+	assert_string_equal(name, "process_cpu_seconds_total");
 }
 
 static void test_each_argument(void **state)
@@ -263,6 +316,27 @@ static void test_late_attach_is_optional(void **state)
 		assert_int_equal(plan.metric_reason[i], PLAN_REASON_NONE);
 }
 
+/* What is not attached does not make another image: nothing has to be attached anew for it. */
+static void test_hash_is_of_probes(void **state)
+{
+	struct plan_options options = {.machine = GIVEN_MACHINE};
+	struct facts facts;
+	struct plan plan, other;
+
+	(void)state;
+	given_facts(&facts);
+	plan_make(&facts, &options, &plan);
+	options.family_off[PS_FAMILY_RUNTIME] = options.family_off[PS_FAMILY_PROCESS] = true;
+	plan_make(&facts, &options, &other);
+	assert_int_equal(plan.hash, other.hash);
+	facts.numbers[0].value++;
+	plan_make(&facts, &options, &other);
+	assert_int_equal(plan.hash, other.hash);
+	options.family_off[PS_FAMILY_CDC] = true;
+	plan_make(&facts, &options, &other);
+	assert_int_not_equal(plan.hash, other.hash);
+}
+
 static void test_hash(void **state)
 {
 	struct facts facts;
@@ -305,6 +379,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_all_found),
 	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_refused_and_unknown),
 	    cmocka_unit_test(test_other_machine),
 	    cmocka_unit_test(test_family_off),
 	    cmocka_unit_test(test_each_site),
@@ -313,6 +388,9 @@ int main(void)
 	    cmocka_unit_test(test_fallback),
 	    cmocka_unit_test(test_listener_absent),
 	    cmocka_unit_test(test_late_attach_is_optional),
+	    cmocka_unit_test(test_each_number),
+	    cmocka_unit_test(test_metric_names),
+	    cmocka_unit_test(test_hash_is_of_probes),
 	    cmocka_unit_test(test_hash),
 	    cmocka_unit_test(test_names),
 	};

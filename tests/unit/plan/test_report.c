@@ -196,6 +196,38 @@ static void test_json(void **state)
 	cJSON_Delete(root);
 }
 
+static const cJSON *number_of(const cJSON *root, enum goruntime_id id)
+{
+	return cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(root, "runtime"), (int)id);
+}
+
+static void test_json_runtime(void **state)
+{
+	struct facts facts;
+	cJSON *root;
+
+	(void)state;
+	given_facts(&facts);
+	facts.numbers[GORUNTIME_MSPAN_SIZE].value = 160;
+	facts.numbers[GORUNTIME_GFREE_SECOND].value = GORUNTIME_NONE;
+	facts.numbers[GORUNTIME_NUMGC] =
+	    (struct facts_number){.reason = PLAN_REASON_RUNTIME_UNPROVEN};
+	root = report(&facts);
+	assert_int_equal(array_len(root, "runtime"), GORUNTIME_MAX);
+	assert_string_equal(text_of(number_of(root, GORUNTIME_ALLP), "number"), "allp");
+	assert_string_equal(text_of(number_of(root, GORUNTIME_ALLP), "is"), "address");
+	assert_string_equal(text_of(number_of(root, GORUNTIME_ALLP), "value"), "0x1600008");
+	assert_string_equal(text_of(number_of(root, GORUNTIME_ALLP), "reason"), "");
+	assert_int_equal(cJSON_GetNumberValue(
+			     cJSON_GetObjectItem(number_of(root, GORUNTIME_MSPAN_SIZE), "value")),
+			 160);
+	assert_string_equal(text_of(number_of(root, GORUNTIME_GFREE_SECOND), "value"), "");
+	assert_string_equal(text_of(number_of(root, GORUNTIME_NUMGC), "value"), "");
+	assert_string_equal(text_of(number_of(root, GORUNTIME_NUMGC), "reason"),
+			    "runtime_unproven");
+	cJSON_Delete(root);
+}
+
 static void test_json_skips(void **state)
 {
 	const cJSON *metric, *site;
@@ -258,10 +290,15 @@ static void test_json_without_memory(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_text),         cmocka_unit_test(test_text_names_reasons_once),
-	    cmocka_unit_test(test_text_fits),    cmocka_unit_test(test_text_refused),
-	    cmocka_unit_test(test_json),         cmocka_unit_test(test_json_skips),
-	    cmocka_unit_test(test_json_refused), cmocka_unit_test(test_json_without_memory),
+	    cmocka_unit_test(test_text),
+	    cmocka_unit_test(test_text_names_reasons_once),
+	    cmocka_unit_test(test_text_fits),
+	    cmocka_unit_test(test_text_refused),
+	    cmocka_unit_test(test_json),
+	    cmocka_unit_test(test_json_runtime),
+	    cmocka_unit_test(test_json_skips),
+	    cmocka_unit_test(test_json_refused),
+	    cmocka_unit_test(test_json_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
