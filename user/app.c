@@ -17,7 +17,7 @@
 #include "notify.h"
 #include "probe/goroutines.h"
 #include "retire.h"
-#include "scrape.h"
+#include "sample/sampler.h"
 #include "shown.h"
 #include "statedir.h"
 #include "util/cleanup.h"
@@ -36,6 +36,7 @@ struct app {
 	struct target_table targets;
 	struct identities *identities;
 	struct metric_admission *admission;
+	struct sampler *sampler;
 	struct state *state;
 	struct endpoint *endpoint;
 	struct notify notify;
@@ -129,7 +130,7 @@ static bool is_left_over(int r)
 static void consider(struct app *app, pid_t pid, const struct ps_process *process)
 {
 	_cleanup_(finding_done) struct finding finding = {.exe_fd = -1};
-	struct observed observed = {.exec_known = process != NULL};
+	struct observed observed = {.exec_known = process != NULL, .seen_ns = monotonic_ns()};
 	struct process_stat stat;
 	bool attached;
 	int r;
@@ -453,7 +454,7 @@ static int open_endpoint(struct app *app)
 {
 	struct scrape_source source = scrape_source_of(app);
 
-	return endpoint_open(&source, &app->lock, app->admission, &app->endpoint);
+	return endpoint_open(&source, &app->lock, app->sampler, app->admission, &app->endpoint);
 }
 
 static int start(struct app *app)
@@ -475,6 +476,8 @@ static int start(struct app *app)
 		r = registry_new(app->shared, &app->options->plan, &app->registry);
 	if (r == 0)
 		r = shown_recall(app->state, &app->admission);
+	if (r == 0)
+		r = sampler_new(&app->sampler);
 	if (r == 0)
 		r = identities_new(app->shared, app->options->identity_pid, &app->identities);
 	if (r == 0)
@@ -501,6 +504,7 @@ static void finish(struct app *app)
 {
 	notify_stopping(&app->notify);
 	endpoint_close(app->endpoint);
+	sampler_free(app->sampler);
 	metric_admission_free(app->admission);
 	identities_free(app->identities);
 	if (app->stop && app->options->remove_on_stop)

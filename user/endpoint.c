@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "http/server.h"
+#include "samples.h"
 #include "self.h"
 #include "shown.h"
 #include "util/cleanup.h"
@@ -15,6 +16,7 @@
 struct endpoint {
 	struct scrape_source source; /* borrowed */
 	pthread_mutex_t *lock;       /* of the sources; borrowed */
+	struct sampler *sampler;
 	struct metric_admission *admission;
 	struct http_server *server;
 	pthread_mutex_t self_lock; /* of what follows */
@@ -33,13 +35,30 @@ static int lock_until(pthread_mutex_t *lock, uint64_t deadline_ns)
 	return -pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &deadline);
 }
 
-static int take_page(struct endpoint *endpoint, uint64_t deadline_ns, struct page **ret_page)
+/* What processes show of themselves: they are asked outside of the lock. */
+static int take_samples(struct endpoint *endpoint, uint64_t deadline_ns, struct samples *samples)
 {
 	int r = lock_until(endpoint->lock, deadline_ns);
 
 	if (r < 0)
 		return r;
-	r = scrape_take(&endpoint->source, ret_page);
+	r = samples_list(&endpoint->source, samples);
+	pthread_mutex_unlock(endpoint->lock);
+	return r < 0 ? r : samples_take(samples, endpoint->sampler, deadline_ns);
+}
+
+static int take_page(struct endpoint *endpoint, uint64_t deadline_ns, struct page **ret_page)
+{
+	_cleanup_(samples_done) struct samples samples = {0};
+	struct scrape_source source = endpoint->source;
+	int r = take_samples(endpoint, deadline_ns, &samples);
+
+	if (r == 0)
+		r = lock_until(endpoint->lock, deadline_ns);
+	if (r < 0)
+		return r;
+	source.samples = &samples;
+	r = scrape_take(&source, ret_page);
 	pthread_mutex_unlock(endpoint->lock);
 	return r;
 }
@@ -169,7 +188,8 @@ static int start_server(struct endpoint *endpoint)
 }
 
 int endpoint_open(const struct scrape_source *source, pthread_mutex_t *lock,
-		  struct metric_admission *admission, struct endpoint **ret_endpoint)
+		  struct sampler *sampler, struct metric_admission *admission,
+		  struct endpoint **ret_endpoint)
 {
 	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
 	int r;
@@ -180,6 +200,7 @@ int endpoint_open(const struct scrape_source *source, pthread_mutex_t *lock,
 	}
 	endpoint->source = *source;
 	endpoint->lock = lock;
+	endpoint->sampler = sampler;
 	endpoint->admission = admission;
 	endpoint->self.start_ns = self_unix_ns();
 	pthread_mutex_init(&endpoint->self_lock, NULL);

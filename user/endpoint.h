@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "metric/admission.h"
+#include "sample/sampler.h"
 #include "scrape.h"
 
 struct endpoint;
@@ -19,7 +20,8 @@ struct endpoint;
  * *ret_endpoint, or -errno after one line in the log.
  */
 int endpoint_open(const struct scrape_source *source, pthread_mutex_t *lock,
-		  struct metric_admission *admission, struct endpoint **ret_endpoint);
+		  struct sampler *sampler, struct metric_admission *admission,
+		  struct endpoint **ret_endpoint);
 /* Says in the log where. */
 void endpoint_announce(const struct endpoint *endpoint);
 /* NULL is fine. */

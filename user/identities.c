@@ -10,9 +10,6 @@
 #include "util/fault.h"
 #include "util/monotonic.h"
 
-/* kubelet writes what names a container about when it starts it. */
-#define SETTLE_NS (2 * 1000000000ULL)
-
 /* An entry of the map, which is always written first. */
 struct row {
 	uint32_t number;
@@ -224,7 +221,7 @@ static size_t unroll(const struct ps_process_cgroups *cgroups, struct cgroup_nam
 static int resolve(const struct identities *identities, const struct snapshot_process *process,
 		   struct identity *ret_identity)
 {
-	bool young = monotonic_ns() - process->info.first_hit_ns < SETTLE_NS, complete;
+	bool young = monotonic_ns() - process->info.first_hit_ns < IDENTITIES_SETTLE_NS, complete;
 	struct ps_process_cgroups cgroups = {0};
 	struct cgroup_name names[PS_CGROUP_NAMES + 1] = {0}; /* the last stays empty: the root */
 	int r;

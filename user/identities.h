@@ -10,6 +10,9 @@
 #include "probe/shared.h"
 #include "snapshot/snapshot.h"
 
+/* How long a name may be missing: kubelet writes what names a container about when it starts it. */
+#define IDENTITIES_SETTLE_NS (2 * 1000000000ULL)
+
 struct identities;
 
 /* Reads what is kept; shared is borrowed. with_pid: processes are told apart by their pids, too. 0,

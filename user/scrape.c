@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "metric/expose.h"
+#include "samples.h"
 #include "snapshot/map.h"
 #include "snapshot/retired.h"
 #include "util/cleanup.h"
@@ -26,6 +27,9 @@ struct page {
 	struct snapshot *snapshot;
 	struct metric_identity *identities;
 	struct metric_process *processes;
+	struct state_identity *owners; /* of samples: their texts */
+	struct metric_sample *samples;
+	struct sample *numbers; /* of samples */
 	struct metric_targets *targets;
 	struct metric_probe_sites *sites;
 	struct metric_probe_info *infos;
@@ -42,6 +46,9 @@ void scrape_page_free(struct page *page)
 	snapshot_free(page->snapshot);
 	free(page->identities);
 	free(page->processes);
+	free(page->owners);
+	free(page->samples);
+	free(page->numbers);
 	free(page->targets);
 	free(page->sites);
 	free(page->infos);
@@ -165,7 +172,7 @@ static bool is_running(const struct target *target)
 	       stat.start_ticks == target->start_ticks;
 }
 
-static bool is_alive(const struct scrape_source *source, const struct snapshot *snapshot,
+bool scrape_is_alive(const struct scrape_source *source, const struct snapshot *snapshot,
 		     const struct ps_process *process)
 {
 	const struct target *target = target_find(source->targets, (pid_t)process->tgid);
@@ -235,7 +242,7 @@ static void name_live(const struct scrape_source *source, struct page *page)
 		if (image &&
 		    identities_of(source->identities, process, image->facts.service, &number) == 0)
 			add_process(page, &process->process,
-				    is_alive(source, snapshot, &process->process),
+				    scrape_is_alive(source, snapshot, &process->process),
 				    identities_get(source->identities, number));
 	}
 }
@@ -252,8 +259,9 @@ static size_t count_identities(const struct identities *identities)
 static int name_processes(const struct scrape_source *source, struct page *page)
 {
 	const struct identities *identities = source->identities;
-	/* Each process may bring one identity more. */
-	size_t n = 2 * page->snapshot->nprocesses + count_identities(identities);
+	/* Each process may bring one identity more, and each sample. */
+	size_t n =
+	    2 * page->snapshot->nprocesses + count_identities(identities) + source->targets->n;
 
 	page->processes = calloc(n + 1, sizeof(*page->processes));
 	page->identities = calloc(n + 1, sizeof(*page->identities));
@@ -266,6 +274,51 @@ static int name_processes(const struct scrape_source *source, struct page *page)
 
 		if (!identity->expired)
 			add_process(page, &(struct ps_process){.exec_id = number}, false, identity);
+	}
+	return 0;
+}
+
+/* ---- what processes show of themselves ---- */
+
+static void add_sample(const struct scrape_source *source, struct page *page, struct target *target,
+		       const struct sampler_result *result)
+{
+	const struct observed *observed = target->image;
+	const struct facts *facts = &observed->image->facts;
+	size_t number = page->input.nsamples, identity = page->input.nidentities;
+	struct sample *sample = &page->numbers[number];
+
+	if (samples_identity(source, page->snapshot, target, &page->owners[number]) < 0)
+		return;
+	*sample = result ? result->sample : (struct sample){0};
+	/* That needs no reading. */
+	if (observed->image->plan.metric_reason[PS_METRIC_GO_INFO] == PLAN_REASON_NONE)
+		sample->numbers[SAMPLE_INFO] = (struct sample_number){.value = 1, .known = 1};
+	page->identities[identity] = make_identity(&page->owners[number]);
+	page->samples[number] = (struct metric_sample){
+	    .identity = (uint32_t)identity,
+	    .pid = target->pid,
+	    .sample = sample,
+	    .go_version = keep_text(page, facts->go_version),
+	};
+	page->input.nidentities++;
+	page->input.nsamples++;
+}
+
+static int add_samples(const struct scrape_source *source, struct page *page)
+{
+	const struct target_table *table = source->targets;
+
+	page->owners = calloc(table->n + 1, sizeof(*page->owners));
+	page->samples = calloc(table->n + 1, sizeof(*page->samples));
+	page->numbers = calloc(table->n + 1, sizeof(*page->numbers));
+	if (!page->owners || !page->samples || !page->numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->n; i++) {
+		struct target *target = &table->targets[i];
+
+		if (target->image && is_running(target))
+			add_sample(source, page, target, samples_of(source->samples, target));
 	}
 	return 0;
 }
@@ -430,6 +483,7 @@ static void finish_input(struct page *page)
 	page->input.snapshot = page->snapshot;
 	page->input.identities = page->identities;
 	page->input.processes = page->processes;
+	page->input.samples = page->samples;
 	page->input.targets = page->targets;
 	page->input.sites = page->sites;
 	page->input.infos = page->infos;
@@ -446,9 +500,12 @@ int scrape_take(const struct scrape_source *source, struct page **ret_page)
 
 	if (!page)
 		return -ENOMEM;
+	samples_count_drops(source);
 	r = take_snapshot(source, page);
 	if (r == 0)
 		r = name_processes(source, page);
+	if (r == 0)
+		r = add_samples(source, page);
 	if (r == 0)
 		r = count_targets(source, page);
 	if (r == 0)

@@ -12,7 +12,15 @@ struct observed {
 	struct image *image; /* not owned */
 	uint32_t exec_id;    /* valid when exec_known: from the exec event */
 	bool exec_known;
+	uint64_t seen_ns; /* when it was met, CLOCK_MONOTONIC */
+	bool gone;        /* its sample says so: counted, and never read again */
+	/* Whose it is, by its cgroup; only while the kernel side does not know it. service is "".
+	 */
+	bool settled;
+	struct identity identity;
 };
+
+struct samples;
 
 struct scrape_source {
 	const struct options *options;
@@ -20,10 +28,14 @@ struct scrape_source {
 	struct registry *registry;
 	struct target_table *targets; /* struct target.image is a struct observed */
 	struct identities *identities;
+	const struct samples *samples; /* of their processes, for a page */
 };
 
 /* Takes a snapshot of the kernel's numbers. 0 with an owned snapshot, or -errno. */
 int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_snapshot);
+/* Whether the process still runs the program that was counted under this exec. */
+bool scrape_is_alive(const struct scrape_source *source, const struct snapshot *snapshot,
+		     const struct ps_process *process);
 /*
  * Whether a process has ended, or runs another program now, so that its records move no more. In
  * doubt it has not.

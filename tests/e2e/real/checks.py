@@ -10,6 +10,9 @@ _FAMILY_METRICS = ("philotes_cdc_events_total", "philotes_cdc_lag_seconds",
                    "philotes_cdc_pipeline_state", "philotes_cdc_event_duration_seconds",
                    "philotes_cdc_event_lag_seconds", "philotes_cdc_last_event_timestamp_seconds")
 
+# A process may end, or the machine be busy, while its own numbers are read: nothing that was counted is missing then.
+_OF_SAMPLES = ("sample_gone", "sample_late")
+
 
 def wait_buffered(pair, rows):
     wait_for(f"{rows} rows in the buffer", lambda: pair.buffered_total() >= rows)
@@ -55,8 +58,8 @@ def whole(value):
 
 def check_drops(bench, scrape):
     drops = scrape.select("philoscope_drops_total")
-    wrong = {labels.get("reason"): value for labels, value in drops if value}
-    bench.check(bool(drops) and not wrong, "philoscope_drops_total", "exported, all 0",
+    wrong = {labels.get("reason"): value for labels, value in drops if value and labels.get("reason") not in _OF_SAMPLES}
+    bench.check(bool(drops) and not wrong, "philoscope_drops_total", "exported, all 0 (but of samples)",
                 wrong or (f"{len(drops)} reasons, all 0" if drops else "nothing exported"))
     check_audit(bench, scrape)
 

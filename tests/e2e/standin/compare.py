@@ -59,10 +59,15 @@ def no_drift(scrape):
     assert not wrong, f"audit: {wrong}"
 
 
+# A process may end, or this machine be busy, while its own numbers are read: nothing that was counted is missing then.
+OF_SAMPLES = ("sample_gone", "sample_late")
+
+
 def no_drops(scrape, **allowed):
     """Nothing was dropped but for these reasons, exactly so often."""
     drops = {dict(key)["reason"]: value for key, value in scrape.select("philoscope_drops_total").items()}
     assert len(drops) >= 10, "the drop reasons are not all shown"
+    drops = {reason: value for reason, value in drops.items() if reason not in OF_SAMPLES}
     wrong = {reason: value for reason, value in drops.items() if value != allowed.get(reason, 0)}
     assert not wrong, f"drops: {wrong}, expected {allowed}"
     no_drift(scrape)
