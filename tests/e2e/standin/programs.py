@@ -45,10 +45,10 @@ def fetch(port, path, data=None):
         return answer.read().decode()
 
 
-def all_collectors_off():
-    """A flag for each family that philoscope knows."""
+def all_collectors_off(but=()):
+    """A flag for each family that philoscope knows, but for these."""
     text = subprocess.run([PHILOSCOPE, "--help"], check=True, capture_output=True, text=True).stdout
-    return [word for word in text.split() if word.startswith("--no-collector.")]
+    return [word for word in text.split() if word.startswith("--no-collector.") and word.split(".")[1] not in but]
 
 
 class Program:
