@@ -47,9 +47,9 @@ class Bench:
         pair.make_slot()
         return pair
 
-    def worker(self, pair, **settings):
+    def worker(self, pair, environment=None, **settings):
         settings.setdefault("BACKPRESSURE_ENABLED", str(self._backpressure).lower())
-        worker = Worker(self._binary, self._folder, pair, self.store, self.catalog, **settings)
+        worker = Worker(self._binary, self._folder, pair, self.store, self.catalog, environment, **settings)
         self._stack.callback(worker.stop)
         worker.wait_running()
         return worker

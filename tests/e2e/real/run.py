@@ -24,12 +24,13 @@ import server as postgres
 from bench import Bench
 from cases import CASES as CDC_CASES
 from cases_batches import CASES as BATCH_CASES
+from cases_runtime import CASES as RUNTIME_CASES
 from observer import inspect
 from sites import site_rows, wrong_sites
 from util import settle
 from worker import MSG_PAUSED
 
-CASES = CDC_CASES + BATCH_CASES
+CASES = CDC_CASES + BATCH_CASES + RUNTIME_CASES
 
 _DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/real-target.md")
 
