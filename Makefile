@@ -236,11 +236,13 @@ $(O)/tools/hostile_observer: tests/unit/plan/hostile.c
 
 # ---- fixtures, documents -------------------------------------------------------------------------------------------------
 
-.PHONY: fixtures fixtures-demo docs
+.PHONY: fixtures fixtures-demo fixtures-api docs
 fixtures: ## the stand-in and the parser matrix, built with every Go version (build/fixtures/…)
 	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures
 fixtures-demo:
 	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --only worker-1.25
+fixtures-api:
+	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --only api-1.25 --only load
 docs: $(O)/philoscope ## write docs/METRICS.md from the metric table
 	@mkdir -p docs
 	$(Q)$(O)/philoscope docs metrics >$(O)/METRICS.md

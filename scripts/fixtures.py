@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Build the programs that the tests look into and run: the stand-in worker and the parser matrix.
+"""Build the programs that the tests look into and run: the stand-ins for worker and API server, the load generator and
+the parser matrix.
 
 What was built is kept under $PHILOSCOPE_CACHE/fixtures, named by a hash of the sources and of how it was built, so that
 another clone only copies it. Needs what scripts/go-env exports.
@@ -20,6 +21,7 @@ import counts
 
 TOP = Path(__file__).resolve().parent.parent
 STANDIN = TOP / "tests/fixtures/philotes"
+LOAD = TOP / "tests/fixtures/load"
 MATRIX = TOP / "tests/fixtures/build-matrix.sh"
 MATRIX_SOURCES = (TOP / "tests/fixtures/bare", MATRIX)
 
@@ -37,6 +39,17 @@ VARIANTS = {
     "worker-1.25-old": Variant("1.25.5", (*STRIPPED, "-tags=nometrics"), {}),
     "worker-1.25-sym": Variant("1.25.5", (), {}),
     "worker-1.25-arm64": Variant("1.25.5", STRIPPED, {"GOARCH": "arm64"}),
+    "api-1.23": Variant("1.23.12", STRIPPED, {}),
+    "api-1.24": Variant("1.24.13", STRIPPED, {}),
+    "api-1.25": Variant("1.25.5", STRIPPED, {}),
+    "api-1.26": Variant("1.26.8", STRIPPED, {}),
+    "api-1.27": Variant("1.27.3", STRIPPED, {}),
+    "api-1.25-pie": Variant("1.25.5", (*STRIPPED, "-buildmode=pie"), {}),
+    "api-1.25-old": Variant("1.25.5", (*STRIPPED, "-tags=nometrics"), {}),
+    "api-1.25-sym": Variant("1.25.5", (), {}),
+    "api-1.25-arm64": Variant("1.25.5", STRIPPED, {"GOARCH": "arm64"}),
+    # Sends requests; nothing looks into it.
+    "load": Variant("1.25.5", STRIPPED, {}),
 }
 
 
@@ -58,12 +71,17 @@ def cache_folder():
     return folder
 
 
-def go_build(variant, output):
-    command = [os.environ["GO"], "build", "-trimpath", "-buildvcs=false", *variant.flags, "-o", str(output),
-               "./cmd/philotes-worker"]
+def sources(name):
+    """Folder of the module, and the main package in it."""
+    return (LOAD, ".") if name == "load" else (STANDIN, f"./cmd/philotes-{name.partition('-')[0]}")
+
+
+def go_build(name, variant, output):
+    folder, package = sources(name)
+    command = [os.environ["GO"], "build", "-trimpath", "-buildvcs=false", *variant.flags, "-o", str(output), package]
     environment = {**os.environ, "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "amd64",
                    **variant.environment, "GOTOOLCHAIN": f"go{variant.go}", "GOFLAGS": ""}
-    subprocess.run(command, cwd=STANDIN, env=environment, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdin=subprocess.DEVNULL)
 
 
 def go_test(*flags):
@@ -79,12 +97,12 @@ def go_test(*flags):
 
 def build_standin(name, variant):
     """The cached file of one variant; it appears there whole or not at all."""
-    cached = cache_folder() / f"{name}-{hash_of([STANDIN], variant)}"
+    cached = cache_folder() / f"{name}-{hash_of([sources(name)[0]], variant)}"
     if not cached.exists():
         print(f"build {name}", flush=True)
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".build-") as scratch:
-            go_build(variant, Path(scratch) / "worker")
-            os.rename(Path(scratch) / "worker", cached)
+            go_build(name, variant, Path(scratch) / "built")
+            os.rename(Path(scratch) / "built", cached)
     return cached
 
 
