@@ -492,15 +492,17 @@ void registry_on_change(struct registry *registry)
 
 enum target_state registry_image_state(const struct image *image)
 {
-	unsigned int probed = 0, missing = 0;
+	unsigned int made = 0, missing = 0;
 
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
+		enum plan_reason reason = image->plan.metric_reason[id];
+
 		if (!plan_family_is_probed(plan_metric_family((enum ps_metric)id)))
 			continue;
-		probed++;
-		missing += image->plan.metric_reason[id] != PLAN_REASON_NONE;
+		made += reason == PLAN_REASON_NONE;
+		missing += reason != PLAN_REASON_NONE && reason != PLAN_REASON_OTHER_SERVICE;
 	}
-	if (missing == probed || !image->probe)
+	if (made == 0 || !image->probe)
 		return TARGET_REFUSED;
 	return missing ? TARGET_PARTIAL : TARGET_ATTACHED;
 }

@@ -436,6 +436,12 @@ const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     [PS_SITE_ICEBERG_TABLE] = SITE(BUFFER_BATCH),
 };
 
+const uint64_t catalog_family_anchors[PS_FAMILY_MAX] = {
+    [PS_FAMILY_CDC] = SITE(CDC_RUN),
+    [PS_FAMILY_BUFFER] = SITE(BUFFER_BATCH),
+    [PS_FAMILY_ICEBERG] = SITE(ICEBERG_WRITE),
+};
+
 const uint64_t catalog_site_fallback[PS_SITE_MAX] = {
     /* Philotes that has no metrics of its own does not ask in the batch loop. */
     [PS_SITE_BUFFER_SIZE] = SITE(BUFFER_DEPTH),

@@ -62,6 +62,10 @@ struct catalog_argument {
 extern const struct catalog_argument catalog_arguments[];
 extern const unsigned int catalog_narguments;
 
+/* The site of each family whose host every program that does such work has: a mask; 0 = all of
+ * Philotes' programs do it. */
+extern const uint64_t catalog_family_anchors[PS_FAMILY_MAX];
+
 /* What a metric needs: all of these sites and fields (bit i = row i of catalog_fields). */
 struct catalog_metric {
 	uint64_t sites;   /* bit mask of enum ps_site_id: all must be attached */

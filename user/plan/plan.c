@@ -109,6 +109,15 @@ static void fill_layout(const struct facts *facts, struct ps_layout *layout)
 	}
 }
 
+static bool is_of_others(const struct facts *facts, enum ps_family family)
+{
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		if (catalog_family_anchors[family] & (1ULL << i) &&
+		    facts->sites[i].reason == PLAN_REASON_FUNCTION_ABSENT)
+			return true;
+	return false;
+}
+
 /* Why nothing of a family may be attached here, whatever the binary holds. */
 static enum plan_reason reason_of_family(const struct facts *facts,
 					 const struct plan_options *options, enum ps_family family)
@@ -120,6 +129,8 @@ static enum plan_reason reason_of_family(const struct facts *facts,
 		return options->family_off[family] ? PLAN_REASON_FAMILY_OFF : PLAN_REASON_NONE;
 	if (facts->refusal != PLAN_REASON_NONE)
 		return facts->refusal;
+	if (is_of_others(facts, family))
+		return PLAN_REASON_OTHER_SERVICE;
 	if (options->family_off[family])
 		return PLAN_REASON_FAMILY_OFF;
 	return facts->machine == machine ? PLAN_REASON_NONE : PLAN_REASON_ARCH_UNSUPPORTED;

@@ -50,6 +50,7 @@
 	  "where this Go release keeps the number is not known")                                   \
 	X(RUNTIME_UNPROVEN, "runtime_unproven",                                                    \
 	  "the Go runtime's code does not use its variables as known of this release")             \
+	X(OTHER_SERVICE, "other_service", "another of Philotes' programs does this")               \
 	X(NOT_NEEDED, "not_needed", "another site, which is attached, tells more")                 \
 	X(FAMILY_OFF, "family_off",                                                                \
 	  "switched off by --no-collector or PHILOTES_METRICS_ENABLED=false")                      \

@@ -284,6 +284,43 @@ static void test_fallback(void **state)
 	assert_int_equal(plan.metric_reason[PS_METRIC_BUFFER_DEPTH], PLAN_REASON_FUNCTION_ABSENT);
 }
 
+/* A program without a family's anchor is another of Philotes' programs: nothing of it is missing.
+ */
+static void test_other_service(void **state)
+{
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	for (int family = 0; family < PS_FAMILY_MAX; family++) {
+		uint64_t anchors = catalog_family_anchors[family];
+		int site = anchors ? __builtin_ctzll(anchors) : PS_SITE_MAX;
+		struct facts_site *anchor = &facts.sites[site];
+
+		if (!anchors) /* of every program */
+			continue;
+		given_facts(&facts);
+		assert_int_equal(catalog_family_anchors[family], 1ULL << site);
+		assert_int_equal(plan_site_family((enum ps_site_id)site), family);
+		*anchor = (struct facts_site){.reason = PLAN_REASON_FUNCTION_ABSENT};
+		given_plan(&facts, &plan);
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			assert_int_equal(plan.site_reason[i] == PLAN_REASON_OTHER_SERVICE,
+					 plan_site_family((enum ps_site_id)i) ==
+					     (enum ps_family)family);
+		for (int i = 0; i < PS_METRIC_MAX; i++)
+			assert_int_equal(plan.metric_reason[i] == PLAN_REASON_OTHER_SERVICE,
+					 plan_metric_family((enum ps_metric)i) ==
+					     (enum ps_family)family);
+		/* One that has it, and can't be probed there, is not excused. */
+		anchor->reason = PLAN_REASON_PROLOGUE_UNKNOWN;
+		anchor->entry = 0x500000;
+		given_plan(&facts, &plan);
+		for (int i = 0; i < PS_SITE_MAX; i++)
+			assert_int_not_equal(plan.site_reason[i], PLAN_REASON_OTHER_SERVICE);
+	}
+}
+
 /* The back-pressure check finds the pipeline by its listener's address. */
 static void test_listener_absent(void **state)
 {
@@ -386,6 +423,7 @@ int main(void)
 	    cmocka_unit_test(test_each_field),
 	    cmocka_unit_test(test_each_argument),
 	    cmocka_unit_test(test_fallback),
+	    cmocka_unit_test(test_other_service),
 	    cmocka_unit_test(test_listener_absent),
 	    cmocka_unit_test(test_late_attach_is_optional),
 	    cmocka_unit_test(test_each_number),
