@@ -86,6 +86,17 @@ static __always_inline void key_drop_constant(struct ps_scratch *s, __u32 label,
 	s->key.len[label] = 0;
 }
 
+/* Adds a number, of which user space makes the text. */
+static __always_inline void key_add_number(struct ps_scratch *s, __u32 label, __u64 number)
+{
+	if (unlikely(s->used > PS_KEY_LONG_BYTES - sizeof(number))) {
+		key_add_unreadable(s, label);
+		return;
+	}
+	store_unaligned(key_end(s), number);
+	key_set(s, label, PS_LABEL_NUMBER, sizeof(number), sizeof(number));
+}
+
 /*
  * Adds a label. Text in the executable's read-only data is kept as its address: its page may never
  * have been touched, and user space has the file.

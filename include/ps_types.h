@@ -99,6 +99,7 @@ enum ps_label_kind {
 	PS_LABEL_STATIC,     /* 8 bytes: address in the executable's read-only data (bias removed),
 				little endian;     len = length of the text there */
 	PS_LABEL_UNREADABLE, /* no bytes; the text could not be read */
+	PS_LABEL_NUMBER,     /* 8 bytes, little endian: shown as a signed decimal number */
 };
 
 /*

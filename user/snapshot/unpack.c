@@ -2,8 +2,12 @@
 #include "snapshot/unpack.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #define STATIC_BYTES 8 /* of a PS_LABEL_STATIC in the key: the address */
+#define NUMBER_BYTES 8 /* of a PS_LABEL_NUMBER */
+#define NUMBER_ROOM  sizeof("-9223372036854775808")
 
 struct unpacking {
 	struct view bytes; /* not yet consumed */
@@ -67,6 +71,27 @@ static int unpack_static(struct unpacking *unpacking, uint8_t kind, uint8_t len,
 	return 0;
 }
 
+static int unpack_number(struct unpacking *unpacking, uint8_t kind, uint8_t len,
+			 struct snapshot_label *ret_label)
+{
+	struct view bytes;
+	uint64_t number;
+	char *text;
+	int n;
+
+	(void)kind;
+	if (len != NUMBER_BYTES || take(unpacking, len, &bytes) < 0 ||
+	    view_u64(bytes, 0, &number) < 0)
+		return -ERANGE;
+	text = arena_alloc(unpacking->arena, NUMBER_ROOM);
+	if (!text)
+		return -ENOMEM;
+	n = snprintf(text, NUMBER_ROOM, "%" PRId64, (int64_t)number);
+	*ret_label =
+	    (struct snapshot_label){.text = text, .len = (uint16_t)n, .kind = PS_LABEL_INLINE};
+	return 0;
+}
+
 static int unpack_nothing(struct unpacking *unpacking, uint8_t kind, uint8_t len,
 			  struct snapshot_label *ret_label)
 {
@@ -81,7 +106,7 @@ static int unpack_nothing(struct unpacking *unpacking, uint8_t kind, uint8_t len
 static int (*const unpackers[])(struct unpacking *, uint8_t, uint8_t, struct snapshot_label *) = {
     [PS_LABEL_NONE] = unpack_nothing,       [PS_LABEL_INLINE] = unpack_bytes,
     [PS_LABEL_CUT] = unpack_bytes,          [PS_LABEL_STATIC] = unpack_static,
-    [PS_LABEL_UNREADABLE] = unpack_nothing,
+    [PS_LABEL_UNREADABLE] = unpack_nothing, [PS_LABEL_NUMBER] = unpack_number,
 };
 
 static int unpack_label(struct unpacking *unpacking, struct view key, unsigned int i,

@@ -58,6 +58,42 @@ static void add_static(struct ps_key *key, int label, size_t at, uint64_t va, ui
 	memcpy(key->bytes + at, &va, sizeof(va));
 }
 
+/* A number in a key: its 8 bytes become its decimal text. */
+static void test_numbers(void **state)
+{
+	static const struct {
+		int64_t number;
+		const char *text;
+	} rows[] = {{0, "0"},
+		    {404, "404"},
+		    {-1, "-1"},
+		    {INT64_MIN, "-9223372036854775808"},
+		    {INT64_MAX, "9223372036854775807"}};
+	_cleanup_arena_ struct arena arena = {0};
+	struct snapshot_label labels[PS_KEY_LABELS];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct ps_key key = {.kind = {PS_LABEL_INLINE, PS_LABEL_NUMBER, PS_LABEL_INLINE},
+				     .len = {3, 8, 1}};
+
+		memcpy(key.bytes, "GET", 3);
+		memcpy(key.bytes + 3, &rows[i].number, 8);
+		key.bytes[11] = 'x';
+		check(&key, PS_KEY_SHORT_SIZE, 0, &arena, labels);
+		assert_label(&labels[0], PS_LABEL_INLINE, "GET");
+		assert_label(&labels[1], PS_LABEL_INLINE, rows[i].text);
+		assert_label(&labels[2], PS_LABEL_INLINE, "x");
+		/* Of another length it contradicts itself: what is behind it can't be told either.
+		 */
+		key.len[1] = 7;
+		check(&key, PS_KEY_SHORT_SIZE, 0, &arena, labels);
+		assert_label(&labels[0], PS_LABEL_INLINE, "GET");
+		assert_int_equal(labels[1].kind, PS_LABEL_UNREADABLE);
+		assert_int_equal(labels[2].kind, PS_LABEL_UNREADABLE);
+	}
+}
+
 static void test_every_kind(void **state)
 {
 	_cleanup_arena_ struct arena arena = {0};
@@ -176,6 +212,7 @@ static void test_any_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_numbers),
 	    cmocka_unit_test(test_every_kind),
 	    cmocka_unit_test(test_none_and_unreadable),
 	    cmocka_unit_test(test_contradictions),
