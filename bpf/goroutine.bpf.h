@@ -27,6 +27,20 @@ static __always_inline bool process_bind(const struct ps_process *process)
 	return true;
 }
 
+/* The same where it is asked often. */
+static __always_inline bool process_is_ours(const struct ps_process *process)
+{
+	struct ps_process_info *bound = bpf_map_lookup_elem(&processes, process);
+
+	if (unlikely(!bound))
+		return process_bind(process);
+	if (unlikely(bound->image != layout.image)) {
+		drop(PS_DROP_FOREIGN_IMAGE);
+		return false;
+	}
+	return true;
+}
+
 static __always_inline struct ps_goroutine *goroutine_add(const struct ps_goroutine_key *key)
 {
 	struct ps_goroutine *zero, *slot;

@@ -28,6 +28,8 @@ PS_HASH(processes, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_proces
 PS_HASH(process_cgroups, PS_MAX_PROCESSES, sizeof(struct ps_process), struct ps_process_cgroups);
 PS_HASH(texts, PS_MAX_TEXTS, sizeof(struct ps_text_key), struct ps_text);
 PS_HASH(goroutines, PS_MAX_GOROUTINES, sizeof(struct ps_goroutine_key), struct ps_goroutine);
+PS_HASH(serving, PS_MAX_SERVING, sizeof(struct ps_goroutine_key), struct ps_serving);
+PS_HASH(serving_outer, PS_MAX_OUTER, sizeof(struct ps_outer_key), struct ps_serving);
 #define X(id, name, type, entries, entries_long)                \
 	PS_HASH(name, entries, PS_KEY_SHORT_SIZE, struct type); \
 	PS_HASH(name##_long, entries_long, PS_KEY_LONG_SIZE, struct type);
@@ -43,6 +45,7 @@ PS_ARRAY(zeroes, 1, struct ps_goroutine);
 	_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct type), "zeroes is too small");
 PS_RECORDS(X)
 #undef X
+_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_serving), "zeroes is too small");
 _Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_process_cgroups),
 	       "zeroes is too small");
 _Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct ps_text), "zeroes is too small");

@@ -19,6 +19,11 @@ static __always_inline void store_unaligned(__u8 *address, __u64 value)
 {
 	*(__u64 *)address = value;
 }
+
+static __always_inline __u64 load_unaligned(const __u8 *address)
+{
+	return *(const __u64 *)address;
+}
 #endif
 
 #include "ps_types.h"

@@ -35,7 +35,13 @@
 	X(ICEBERG_ROWS, "iceberg_rows_written_total", ICEBERG)                 \
 	X(ICEBERG_STAGE_DURATION, "iceberg_stage_duration_seconds", ICEBERG)   \
 	X(ICEBERG_FAILURES, "iceberg_failures_total", ICEBERG)                 \
-	X(ICEBERG_FRESHNESS, "iceberg_freshness_seconds", ICEBERG)
+	X(ICEBERG_FRESHNESS, "iceberg_freshness_seconds", ICEBERG)             \
+	X(API_REQUESTS, "api_requests_total", API)                             \
+	X(API_DURATION, "api_request_duration_seconds", API)                   \
+	X(API_REQUEST_SIZE, "api_request_size_bytes", API)                     \
+	X(API_RESPONSE_SIZE, "api_response_size_bytes", API)                   \
+	X(API_IN_FLIGHT, "api_requests_in_flight", API)                        \
+	X(API_ABORTED, "api_requests_aborted_total", API)
 
 /* All of the name: as client_golang's collectors call them. */
 #define PS_RUNTIME_METRICS(X)                                           \

@@ -12,6 +12,10 @@
 	  "no room for another goroutine of a target; its event was not counted")                  \
 	X(PROCESSES_FULL, "processes_full",                                                        \
 	  "no room for another target process; its event was not counted")                         \
+	X(REQUESTS_FULL, "requests_full",                                                          \
+	  "no room for another request in flight; its duration is not known")                      \
+	X(REQUESTS_NESTED, "requests_nested",                                                      \
+	  "a request inside of too many others on one goroutine; not counted")                     \
 	X(SERIES_FULL, "series_full", "no room for another label set; the event was not counted")  \
 	X(ARGUMENT_UNREADABLE, "argument_unreadable",                                              \
 	  "the probed call's arguments could not be read; not counted")                            \

@@ -39,7 +39,16 @@
 	X(ICEBERG_TABLE, "iceberg_table", ICEBERG, iceberg_table)       \
 	X(ICEBERG_WRITE, "iceberg_write", ICEBERG, iceberg_write)
 
-#define PS_SITES(X) PS_CDC_SITES(X) PS_BUFFER_SITES(X) PS_ICEBERG_SITES(X)
+#define PS_API_SITES(X)                                    \
+	X(API_UNWOUND, "api_unwound", API, api_unwound)    \
+	X(API_GOEXIT, "api_goexit", API, api_goexit)       \
+	X(API_PANICKED, "api_panicked", API, api_panicked) \
+	X(API_END, "api_end", API, api_end)                \
+	X(API_RETURN, "api_return", API, api_return)       \
+	X(API_BEGIN, "api_begin", API, api_begin)          \
+	X(API_ENTER, "api_enter", API, api_enter)
+
+#define PS_SITES(X) PS_CDC_SITES(X) PS_BUFFER_SITES(X) PS_ICEBERG_SITES(X) PS_API_SITES(X)
 
 enum ps_site_id {
 #define X(id, name, family, prog) PS_SITE_##id,
@@ -49,7 +58,7 @@ enum ps_site_id {
 };
 
 /* X(enum suffix, name): --no-collector.<name>, and the object bpf/<name>.bpf.c */
-#define PS_PROBED_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg)
+#define PS_PROBED_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg) X(API, api)
 /* Read by user space when a scrape asks: nothing is attached for them. */
 #define PS_READ_FAMILIES(X)   X(RUNTIME, runtime) X(PROCESS, process)
 #define PS_FAMILIES(X)        PS_PROBED_FAMILIES(X) PS_READ_FAMILIES(X)

@@ -23,6 +23,9 @@
 #define PS_MAX_TEXTS      4096 /* string literals used as labels */
 #define PS_MAX_GOROUTINES 4096 /* goroutines that ever ran a probed call, per node */
 
+#define PS_MAX_SERVING    8192 /* API requests in flight, per node */
+#define PS_MAX_OUTER      1024 /* of these, those that wait for one inside of them, per node */
+
 #define PS_LABEL_MAX      255 /* bytes of one label's text: the contract's limit */
 
 /*
@@ -42,7 +45,9 @@
 	X(AUDITS, audits, ps_audit, 8192, 256)                \
 	X(COMMITS, commits, ps_commit, 8192, 512)             \
 	X(FAILURES, failures, ps_failures, 8192, 512)         \
-	X(STAGES, stages, ps_stage, 4096, 256)
+	X(STAGES, stages, ps_stage, 4096, 256)                \
+	X(REQUESTS, requests, ps_requests, 16384, 1024)       \
+	X(ENDPOINTS, endpoints, ps_endpoint, 8192, 512)
 
 /* The longest record. */
 #define PS_MAX_WORDS 32
@@ -153,8 +158,11 @@ enum ps_label {
 	PS_LABEL_TABLE
 };
 
+/* The same in keys of `requests` and `endpoints`. */
+enum ps_api_label { PS_LABEL_ENDPOINT, PS_LABEL_METHOD, PS_LABEL_STATUS };
+
 /* Histogram bounds in ns, inclusive (le), without +Inf: X(bound). The contract's seconds. */
-#define PS_MS(x)                   ((x)*1000000ULL)
+#define PS_MS(x)                    ((x)*1000000ULL)
 /* By hand: clang-format 14 changes its mind about these with every run. */
 /* clang-format off */
 #define PS_EVENT_LAG_BOUNDS(X) \
@@ -176,14 +184,22 @@ enum ps_label {
 /* Events of a batch. */
 #define PS_BATCH_EVENTS_BOUNDS(X) \
 	X(1) X(10) X(50) X(100) X(250) X(500) X(1000) X(5000) X(10000)
+#define PS_REQUEST_DURATION_BOUNDS(X) \
+	X(PS_MS(1)) X(PS_MS(5)) X(PS_MS(10)) X(PS_MS(25)) X(PS_MS(50)) X(PS_MS(100)) X(PS_MS(250)) \
+	X(PS_MS(500)) X(PS_MS(1000)) X(PS_MS(2500)) X(PS_MS(5000)) X(PS_MS(10000))
+/* In bytes. */
+#define PS_BODY_SIZE_BOUNDS(X) \
+	X(100ULL) X(1000ULL) X(10000ULL) X(100000ULL) X(1000000ULL) X(10000000ULL)
 /* clang-format on */
 
-#define PS_ONE(bound)              +1
-#define PS_EVENT_LAG_BUCKETS       (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
-#define PS_EVENT_DURATION_BUCKETS  (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
-#define PS_STEP_DURATION_BUCKETS   (0 PS_STEP_DURATION_BOUNDS(PS_ONE) + 1)
-#define PS_BATCH_EVENTS_BUCKETS    (0 PS_BATCH_EVENTS_BOUNDS(PS_ONE) + 1)
-#define PS_COMMIT_DURATION_BUCKETS (0 PS_COMMIT_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_ONE(bound)               +1
+#define PS_EVENT_LAG_BUCKETS        (0 PS_EVENT_LAG_BOUNDS(PS_ONE) + 1)
+#define PS_EVENT_DURATION_BUCKETS   (0 PS_EVENT_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_STEP_DURATION_BUCKETS    (0 PS_STEP_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_BATCH_EVENTS_BUCKETS     (0 PS_BATCH_EVENTS_BOUNDS(PS_ONE) + 1)
+#define PS_COMMIT_DURATION_BUCKETS  (0 PS_COMMIT_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_REQUEST_DURATION_BUCKETS (0 PS_REQUEST_DURATION_BOUNDS(PS_ONE) + 1)
+#define PS_BODY_SIZE_BUCKETS        (0 PS_BODY_SIZE_BOUNDS(PS_ONE) + 1)
 
 /* tables, tables_long: (process, source, operation, schema, table) -> this. All moves at
  * processEvent. */
@@ -302,6 +318,22 @@ struct ps_audited {
 	__s64 base[PS_AUDIT_COUNTERS];
 };
 
+/* requests, requests_long: (process, endpoint, method, status) -> this. */
+struct ps_requests {
+	__u64 requests;
+	__u64 duration_sum_ns;
+	__u64 duration_buckets[PS_REQUEST_DURATION_BUCKETS]; /* not cumulative */
+	__u64 response_bytes;
+	__u64 response_buckets[PS_BODY_SIZE_BUCKETS]; /* not cumulative */
+};
+
+/* endpoints, endpoints_long: (process, endpoint, method) -> this. */
+struct ps_endpoint {
+	__u64 aborted;
+	__u64 request_bytes;
+	__u64 request_buckets[PS_BODY_SIZE_BUCKETS]; /* not cumulative */
+};
+
 /* goroutines: one slot per goroutine of a target that ever ran a probed call. */
 struct ps_goroutine_key {
 	struct ps_process process;
@@ -340,6 +372,32 @@ struct ps_goroutine {
 	__u8 pad[2];
 	struct ps_scratch source; /* key of the pipeline's source */
 	struct ps_scratch other;  /* every other key */
+};
+
+/*
+ * serving: struct ps_goroutine_key -> this, for as long as the goroutine serves a request. One that
+ * is served inside of another takes its place; the outer one waits in serving_outer.
+ */
+#define PS_OUTER_LEVELS 16 /* so many requests inside of each other */
+struct ps_serving {
+	__u64 goid;
+	__u64 depth; /* of its frame: bytes from the top of the stack; stays when the stack moves */
+	__u64 frame; /* the frame's address when it began */
+	__u64 context;                /* *gin.Context */
+	__u64 start_ns;               /* CLOCK_MONOTONIC; 0 = it began before we came */
+	__u64 endpoint[2], method[2]; /* the label's texts: address, length */
+	__u32 image;
+	__u8 outer;     /* how many requests wait in serving_outer */
+	__u8 panicked;  /* a panic in it was recovered */
+	__u8 unsayable; /* its method is no UTF-8 */
+	__u8 pad;
+	struct ps_scratch labels;
+};
+
+/* serving_outer: this -> struct ps_serving. */
+struct ps_outer_key {
+	struct ps_goroutine_key goroutine;
+	__u64 level; /* from the outermost on: 0, 1, ... */
 };
 
 /* clock: one element. unix_ns = bpf clock + offset_ns. */
@@ -410,6 +468,15 @@ struct ps_layout {
 	__s32 buffered_timestamp; /* buffer.BufferedEvent .Event.Timestamp */
 	__s32 parquet_bytes;      /* writer.ParquetResult .FileSizeInBytes */
 	__s32 writer_source_name; /* writer.IcebergWriter, of later Philotes; else PS_NO_OFFSET */
+	__s32 context_request;    /* in gin.Context */
+	__s32 context_full_path;
+	__s32 context_status; /* .writermem.status */
+	__s32 context_size;   /* .writermem.size */
+	__s32 request_method; /* in http.Request */
+	__s32 request_length; /* .ContentLength */
+	__s32 g_stack_hi;     /* in runtime.g */
+	__s32 g_panic;
+	__s32 panic_sp; /* in runtime._panic: frame whose deferred calls run */
 	/* In the argument area of the function: of the event that is passed there, and of the
 	 * receivers that are kept there. */
 	__s32 process_event_slot;
@@ -424,6 +491,7 @@ struct ps_layout {
 	__s32 write_writer;    /* in writeTableEvents: the receiver, */
 	__s32 write_table;     /* the table's name, and */
 	__s32 write_events;    /* the slice of events */
+	__s32 metrics_context; /* in the metrics middleware's function */
 	__s32 pipeline_backpressure;
 	__u32 image; /* number of the image object, never 0; behind the last offset */
 	__u32 pad;
@@ -453,6 +521,10 @@ PS_ASSERT_SIZE(ps_batch, 16 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_batch_call, 24);
 PS_ASSERT_SIZE(ps_audit, 24);
 PS_ASSERT_SIZE(ps_audited, 64);
+PS_ASSERT_SIZE(ps_requests, 24 + 8 * (PS_REQUEST_DURATION_BUCKETS + PS_BODY_SIZE_BUCKETS));
+PS_ASSERT_SIZE(ps_endpoint, 16 + 8 * PS_BODY_SIZE_BUCKETS);
+PS_ASSERT_SIZE(ps_serving, 80 + sizeof(struct ps_scratch));
+PS_ASSERT_SIZE(ps_outer_key, 32);
 PS_ASSERT_SIZE(ps_goroutine_key, 24);
 PS_ASSERT_SIZE(ps_scratch, PS_KEY_LONG_SIZE + PS_SLACK_BYTES + 8);
 PS_ASSERT_SIZE(ps_goroutine, 208 + 2 * sizeof(struct ps_scratch));
@@ -462,6 +534,6 @@ PS_ASSERT_SIZE(ps_failures, 8);
 PS_ASSERT_SIZE(ps_stage, 8 + 8 * PS_STEP_DURATION_BUCKETS);
 PS_ASSERT_SIZE(ps_write_call, 24);
 PS_ASSERT_SIZE(ps_process_event, 24);
-PS_ASSERT_SIZE(ps_layout, 232 + 16 * PS_SITE_MAX);
+PS_ASSERT_SIZE(ps_layout, 272 + 16 * PS_SITE_MAX);
 
 #endif

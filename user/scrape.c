@@ -91,6 +91,7 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
 	struct state *state = probe_shared_state(shared);
 	const struct snapshot_counted counted[] = {
 	    {"goroutines", probe_shared_map_fd(shared, "goroutines")},
+	    {"serving_outer", probe_shared_map_fd(shared, "serving_outer")},
 	    {"texts", probe_shared_map_fd(shared, "texts")},
 	    {"identities", state_map_fd(state, STATE_IDENTITIES)},
 	    {"totals", state_map_fd(state, STATE_TOTALS)},
@@ -103,6 +104,7 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
 #undef X
 		.processes_fd = probe_shared_map_fd(shared, "processes"),
 	    .drops_fd = probe_shared_map_fd(shared, "drops"),
+	    .serving_fd = probe_shared_map_fd(shared, "serving"),
 	    .counted = counted,
 	    .ncounted = ARRAY_LEN(counted),
 	    .static_text = static_text,
@@ -137,6 +139,18 @@ static int take_snapshot(const struct scrape_source *source, struct page *page)
 			page->snapshot->drops[PS_DROP_RECURSION] +=
 			    probe_image_recursions(images[i]->probe);
 	return 0;
+}
+
+/* Which processes have requests that are being counted. */
+static void find_servers(const struct scrape_source *source, struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
+		struct snapshot_process *process = &snapshot->processes[i];
+		const struct image *image = registry_image(source->registry, process->info.image);
+
+		process->serves =
+		    image && image->plan.metric_reason[PS_METRIC_API_IN_FLIGHT] == PLAN_REASON_NONE;
+	}
 }
 
 /* ---- whose they are ---- */
@@ -502,8 +516,10 @@ int scrape_take(const struct scrape_source *source, struct page **ret_page)
 		return -ENOMEM;
 	samples_count_drops(source);
 	r = take_snapshot(source, page);
-	if (r == 0)
-		r = name_processes(source, page);
+	if (r < 0)
+		return r;
+	find_servers(source, page->snapshot);
+	r = name_processes(source, page);
 	if (r == 0)
 		r = add_samples(source, page);
 	if (r == 0)

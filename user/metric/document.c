@@ -88,8 +88,12 @@ static void write_bounds(struct strbuf *out)
 		write_name(out, row);
 		strbuf_addstr(out, " | ");
 		for (size_t bound = 0; bound < row->bounds->n; bound++) {
+			char text[METRIC_VALUE_MAX];
+			char *end =
+			    metric_bound_put(text, row->format, row->bounds->bounds[bound], false);
+
 			strbuf_addstr(out, bound ? ", " : "");
-			metric_value_write(out, row->format, row->bounds->bounds[bound]);
+			strbuf_add(out, text, (size_t)(end - text));
 		}
 		strbuf_addstr(out, " |\n");
 	}

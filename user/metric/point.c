@@ -162,6 +162,28 @@ static int make_sample_points(const struct making *making, struct metric_points 
 	return 0;
 }
 
+static int make_process_points(const struct making *making, struct metric_points *points)
+{
+	const struct snapshot *snapshot = making->input->snapshot;
+
+	points->points =
+	    arena_alloc_array(making->arena, snapshot->nprocesses, sizeof(*points->points));
+	if (!points->points)
+		return -ENOMEM;
+	for (size_t i = 0; i < snapshot->nprocesses; i++) {
+		const struct snapshot_process *process = &snapshot->processes[i];
+		const struct metric_owner *owner = find_owner(making->owners, &process->process);
+
+		if (owner)
+			points->points[points->n++] = (struct metric_point){
+			    .identity = owner->identity,
+			    .alive = owner->alive,
+			    .value = (const uint8_t *)process,
+			    .created = &making->owners->identities[owner->identity].created};
+	}
+	return 0;
+}
+
 static int make_own_point(const struct making *making, const struct metric_own *row,
 			  struct metric_point *ret_point)
 {
@@ -219,6 +241,8 @@ int metric_points_make(struct arena *arena, const struct metric_input *input,
 		r = make_own_points(&making, &points);
 	else if (making.record->sampled)
 		r = make_sample_points(&making, &points);
+	else if (making.record->processes)
+		r = make_process_points(&making, &points);
 	else
 		r = make_target_points(&making, &points);
 	if (r < 0)

@@ -27,6 +27,8 @@ BOUNDS(step_duration_bounds, PS_STEP_DURATION_BOUNDS);
 BOUNDS(batch_events_bounds, PS_BATCH_EVENTS_BOUNDS);
 BOUNDS(commit_duration_bounds, PS_COMMIT_DURATION_BOUNDS);
 BOUNDS(timing_bounds, METRIC_TIMING_BOUNDS);
+BOUNDS(request_duration_bounds, PS_REQUEST_DURATION_BOUNDS);
+BOUNDS(body_size_bounds, PS_BODY_SIZE_BOUNDS);
 
 #define ONE(label)                               \
 	{                                        \
@@ -69,6 +71,13 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_STAGES] = {.labels = {"source", "stage"},
 			      .kind = PS_RECORD_STAGES,
 			      .parts = {ONE(SOURCE), ONE(KIND)}},
+    [METRIC_RECORD_REQUESTS] = {.labels = {"endpoint", "method", "status"},
+				.kind = PS_RECORD_REQUESTS,
+				.parts = {ONE(ENDPOINT), ONE(METHOD), ONE(STATUS)}},
+    [METRIC_RECORD_ENDPOINTS] = {.labels = {"endpoint", "method"},
+				 .kind = PS_RECORD_ENDPOINTS,
+				 .parts = {ONE(ENDPOINT), ONE(METHOD)}},
+    [METRIC_RECORD_PROCESSES] = {.processes = true},
     [METRIC_RECORD_SAMPLES] = {.labels = {"pid", "version"}, .sampled = true},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = metric_own_build},
@@ -230,6 +239,29 @@ const struct metric_row metric_table[] = {
 	 .merge = METRIC_LATEST,
 	 .help = "Age of the first event of the last commit when it was committed: the age of "
 		 "data as it becomes queryable."},
+    [PS_METRIC_API_REQUESTS] =
+	{COUNTER(API_REQUESTS, REQUESTS, 3, ps_requests, requests), .unit = "",
+	 .help = "Requests that were answered; what has no route is under /not_found."},
+    [PS_METRIC_API_DURATION] = {HISTOGRAM(API_DURATION, REQUESTS, 2, ps_requests, duration_buckets,
+					  duration_sum_ns, request_duration_bounds),
+				.unit = "seconds", .format = METRIC_NS,
+				.help = "Time that handlers took for a request."},
+    [PS_METRIC_API_REQUEST_SIZE] = {HISTOGRAM(API_REQUEST_SIZE, ENDPOINTS, 2, ps_endpoint,
+					      request_buckets, request_bytes, body_size_bounds),
+				    .unit = "bytes",
+				    .help =
+					"Length of the body that a request announced, if it did."},
+    [PS_METRIC_API_RESPONSE_SIZE] =
+	{HISTOGRAM(API_RESPONSE_SIZE, REQUESTS, 2, ps_requests, response_buckets, response_bytes,
+		   body_size_bounds),
+	 .unit = "bytes", .help = "Bytes that handlers wrote as the body of an answer, if any."},
+    [PS_METRIC_API_IN_FLIGHT] = {GAUGE(API_IN_FLIGHT, PROCESSES, 0, snapshot_process, serving,
+				       serves),
+				 .unit = "", .help = "Requests that are being served."},
+    [PS_METRIC_API_ABORTED] =
+	{COUNTER(API_ABORTED, ENDPOINTS, 2, ps_endpoint, aborted), .unit = "",
+	 .help = "Requests whose handlers ended in a panic (or Goexit): Philotes' own counters "
+		 "never see these."},
 #define X(id, number, kind, unit_format, named_unit, text)                    \
 	[PS_METRIC_##id] = {                                                  \
 	    .prefix = METRIC_PREFIX_NONE,                                     \

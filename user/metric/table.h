@@ -62,6 +62,9 @@ enum metric_record {
 	METRIC_RECORD_COMMITS,
 	METRIC_RECORD_FAILURES,
 	METRIC_RECORD_STAGES,
+	METRIC_RECORD_REQUESTS,
+	METRIC_RECORD_ENDPOINTS,
+	METRIC_RECORD_PROCESSES,
 	METRIC_RECORD_SAMPLES,
 	METRIC_RECORD_BUILD,
 	METRIC_RECORD_TARGETS,
@@ -92,8 +95,10 @@ struct metric_record_info {
 	 * each label is made of. */
 	enum ps_record kind;
 	uint8_t parts[METRIC_MAX_LABELS][2];
-	bool
-	    sampled; /* instead: records are samples (metric_input.samples), a struct sample each */
+	/* Instead: the snapshot's processes themselves, without labels; */
+	bool processes;
+	/* or samples (metric_input.samples), a struct sample each. */
+	bool sampled;
 	/* Records of the observer's own: row i, false behind the last; NULL = records of targets.
 	 */
 	bool (*own)(const struct metric_input *input, size_t i, struct metric_own *ret_row);

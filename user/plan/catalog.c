@@ -28,6 +28,11 @@
 #define WRITE_TABLE       WRITER ".(*IcebergWriter).writeTableEvents"
 #define MARK_PROCESSED    BUFFER ".(*PostgresManager).MarkProcessed"
 
+/* Closures of inlined functions have the name of the function around them, up to Go 1.26. */
+#define METRICS           INTERNAL "api*.Metrics.func#"
+#define GIN               "github.com/gin-gonic/gin"
+#define HANDLE            GIN ".(*Engine).handleHTTPRequest"
+
 const char *catalog_place_name(enum catalog_place place)
 {
 	static const char *const names[] = {"entry", "branch", "call"};
@@ -47,6 +52,16 @@ const char *catalog_place_name(enum catalog_place place)
 		.hosts = {WRITE_TABLE}, .place = CATALOG_ERROR_BRANCH,                           \
 		.callee = {.pattern = WRITER ".(*" method, .itab_slot = -1}, .results = (words), \
 		.comment = (text)                                                                \
+	}
+
+#define ENTRY(host, what)                                                                     \
+	{                                                                                     \
+		.hosts = {host}, .place = CATALOG_ENTRY, .callee = NO_CALLEE, .comment = what \
+	}
+#define CALL(host, of, what)                                                  \
+	{                                                                     \
+		.hosts = {host}, .place = CATALOG_CALL,                       \
+		.callee = {.pattern = (of), .itab_slot = -1}, .comment = what \
 	}
 
 const struct catalog_site catalog_sites[PS_SITE_MAX] = {
@@ -214,6 +229,19 @@ const struct catalog_site catalog_sites[PS_SITE_MAX] = {
 	    .callee = NO_CALLEE,
 	    .comment = "events of a table are going to be written",
 	},
+    [PS_SITE_API_UNWOUND] =
+	ENTRY("runtime.recovery",
+	      "a panic was recovered: the requests above the frame that did are gone"),
+    [PS_SITE_API_GOEXIT] =
+	ENTRY("runtime.Goexit", "a goroutine ends itself, and all requests on it"),
+    [PS_SITE_API_PANICKED] = CALL(INTERNAL "api*.Recovery.func#.#", GIN ".(*Context).GetString",
+				  "the recovery middleware has recovered the panic of a request"),
+    [PS_SITE_API_END] =
+	CALL(METRICS, "time.Since", "a request was handled: Philotes takes its time"),
+    [PS_SITE_API_RETURN] =
+	CALL(GIN ".(*Engine).ServeHTTP", "sync.(*Pool).Put", "gin is done with a request"),
+    [PS_SITE_API_BEGIN] = ENTRY(METRICS, "a request gets to Philotes' metrics middleware"),
+    [PS_SITE_API_ENTER] = ENTRY(HANDLE, "gin gets a request"),
 };
 
 /* Row numbers of catalog_fields. */
@@ -244,6 +272,15 @@ enum field {
 	BUFFERED_TIMESTAMP,
 	PARQUET_BYTES,
 	WRITER_SOURCE_NAME,
+	CONTEXT_REQUEST,
+	CONTEXT_FULL_PATH,
+	CONTEXT_STATUS,
+	CONTEXT_SIZE,
+	REQUEST_METHOD,
+	REQUEST_LENGTH,
+	G_STACK_HI,
+	G_PANIC,
+	PANIC_SP,
 	FIELD_MAX
 };
 
@@ -299,6 +336,18 @@ const struct catalog_field catalog_fields[] = {
 		       TO(parquet_bytes)},
     [WRITER_SOURCE_NAME] = {WRITER, "IcebergWriter", "sourceName", GOKIND_STRING,
 			    TO(writer_source_name)},
+    [CONTEXT_REQUEST] = {GIN, "Context", "Request", GOKIND_POINTER, TO(context_request),
+			 .type_name = "*http.Request"},
+    [CONTEXT_FULL_PATH] = {GIN, "Context", "fullPath", GOKIND_STRING, TO(context_full_path)},
+    [CONTEXT_STATUS] = {GIN, "Context", "writermem.status", CATALOG_KIND_WORD, TO(context_status)},
+    [CONTEXT_SIZE] = {GIN, "Context", "writermem.size", CATALOG_KIND_WORD, TO(context_size)},
+    [REQUEST_METHOD] = {"net/http", "Request", "Method", GOKIND_STRING, TO(request_method)},
+    [REQUEST_LENGTH] = {"net/http", "Request", "ContentLength", CATALOG_KIND_WORD,
+			TO(request_length)},
+    [G_STACK_HI] = {"runtime", "g", "stack.hi", CATALOG_KIND_WORD, TO(g_stack_hi)},
+    [G_PANIC] = {"runtime", "g", "_panic", GOKIND_POINTER, TO(g_panic),
+		 .type_name = "*runtime._panic"},
+    [PANIC_SP] = {"runtime", "_panic", "sp", GOKIND_UNSAFE_POINTER, TO(panic_sp)},
 };
 const unsigned int catalog_nfields = ARRAY_LEN(catalog_fields);
 _Static_assert(ARRAY_LEN(catalog_fields) == FIELD_MAX, "a field lacks its row");
@@ -352,6 +401,15 @@ const struct catalog_argument catalog_arguments[] = {
     RECEIVER(SAVE_CHECKPOINT, CDC_CHECKPOINT),
     KEPT(SAVE_CHECKPOINT, CDC_SAVED, save_checkpoint_pipeline),
     RECEIVER(CHECK, CDC_CHECK),
+    {.host = METRICS,
+     .argument = 0,
+     .reg = 0,
+     TO(metrics_context),
+     .site = PS_SITE_API_END,
+     .kept = true},
+    RECEIVER(METRICS, API_BEGIN), /* not a method: the context */
+    {.host = HANDLE, .argument = 1, .reg = 1, .layout_offset = SIZE_MAX, .site = PS_SITE_API_ENTER},
+    RECEIVER("runtime.recovery", API_UNWOUND),
     /* from, to */
     ARGUMENT(LISTENER, 0, 0, CDC_STATE),
     ARGUMENT(LISTENER, 1, 1, CDC_STATE),
@@ -384,6 +442,12 @@ _Static_assert(ARRAY_LEN(catalog_arguments) <= FACTS_MAX_ARGUMENTS, "facts are t
 #define EVENT_FIELDS \
 	(FIELD(EVENT_TIMESTAMP) | FIELD(EVENT_SCHEMA) | FIELD(EVENT_TABLE) | FIELD(EVENT_OPERATION))
 
+#define LABEL_FIELDS                                                                 \
+	(FIELD(CONTEXT_REQUEST) | FIELD(CONTEXT_FULL_PATH) | FIELD(REQUEST_METHOD) | \
+	 FIELD(REQUEST_LENGTH))
+#define PLACE_FIELDS  (FIELD(G_STACK_HI) | FIELD(G_GOID))
+#define WRITER_FIELDS (FIELD(CONTEXT_STATUS) | FIELD(CONTEXT_SIZE))
+
 /*
  * cdc_event also reports the state to an observer that came late: that part has the state machine's
  * fields when they are there and is left out when they are not, so they are not needed.
@@ -410,6 +474,12 @@ const uint64_t catalog_site_fields[PS_SITE_MAX] = {
     [PS_SITE_ICEBERG_UPLOAD] = FIELD(PROCESSOR_SOURCE),
     [PS_SITE_ICEBERG_PARQUET] = FIELD(PROCESSOR_SOURCE) | FIELD(PARQUET_BYTES),
     [PS_SITE_ICEBERG_TABLE] = FIELD(PROCESSOR_SOURCE),
+    [PS_SITE_API_UNWOUND] = LABEL_FIELDS | PLACE_FIELDS | FIELD(G_PANIC) | FIELD(PANIC_SP),
+    [PS_SITE_API_GOEXIT] = LABEL_FIELDS | PLACE_FIELDS,
+    [PS_SITE_API_END] = LABEL_FIELDS | PLACE_FIELDS | WRITER_FIELDS,
+    [PS_SITE_API_RETURN] = LABEL_FIELDS | PLACE_FIELDS | WRITER_FIELDS,
+    [PS_SITE_API_BEGIN] = LABEL_FIELDS | PLACE_FIELDS,
+    [PS_SITE_API_ENTER] = LABEL_FIELDS | PLACE_FIELDS,
 };
 
 /* To time the first event of a pipeline that ran before we came; names that later Philotes gives to
@@ -434,20 +504,38 @@ const uint64_t catalog_site_hosts[PS_SITE_MAX] = {
     [PS_SITE_ICEBERG_UPLOAD] = SITE(BUFFER_BATCH),
     [PS_SITE_ICEBERG_PARQUET] = SITE(BUFFER_BATCH),
     [PS_SITE_ICEBERG_TABLE] = SITE(BUFFER_BATCH),
+    /* Every Go program has these: they are of use where there are requests. */
+    [PS_SITE_API_UNWOUND] = SITE(API_ENTER),
+    [PS_SITE_API_GOEXIT] = SITE(API_ENTER),
 };
 
 const uint64_t catalog_family_anchors[PS_FAMILY_MAX] = {
     [PS_FAMILY_CDC] = SITE(CDC_RUN),
     [PS_FAMILY_BUFFER] = SITE(BUFFER_BATCH),
     [PS_FAMILY_ICEBERG] = SITE(ICEBERG_WRITE),
+    [PS_FAMILY_API] = SITE(API_ENTER),
+};
+
+const uint64_t catalog_site_partners[PS_SITE_MAX] = {
+    [PS_SITE_API_BEGIN] = SITE(API_END),
+    [PS_SITE_API_END] = SITE(API_BEGIN),
+    [PS_SITE_API_ENTER] = SITE(API_RETURN),
+    [PS_SITE_API_RETURN] = SITE(API_ENTER),
 };
 
 const uint64_t catalog_site_fallback[PS_SITE_MAX] = {
     /* Philotes that has no metrics of its own does not ask in the batch loop. */
     [PS_SITE_BUFFER_SIZE] = SITE(BUFFER_DEPTH),
+    /* Without the middleware a request is what gin makes of it. */
+    [PS_SITE_API_PANICKED] = SITE(API_BEGIN),
+    [PS_SITE_API_RETURN] = SITE(API_BEGIN),
+    [PS_SITE_API_ENTER] = SITE(API_BEGIN),
 };
 
 _Static_assert(PS_SITE_MAX <= 64, "masks are too small");
+
+#define WITH_METRICS    (SITE(API_BEGIN) | SITE(API_END))
+#define WITHOUT_METRICS (SITE(API_ENTER) | SITE(API_RETURN))
 
 #define EVENT_METRIC                                                             \
 	{                                                                        \
@@ -492,4 +580,13 @@ const struct catalog_metric catalog_metrics[PS_METRIC_MAX] = {
     [PS_METRIC_ICEBERG_FAILURES] = {.sites = STAGE_SITES},
     [PS_METRIC_ICEBERG_FRESHNESS] = {.sites = SITE(ICEBERG_COMMIT),
 				     .fields = FIELD(BUFFERED_TIMESTAMP)},
+    [PS_METRIC_API_REQUESTS] = {.sites = WITH_METRICS, .instead = WITHOUT_METRICS},
+    [PS_METRIC_API_DURATION] = {.sites = WITH_METRICS, .instead = WITHOUT_METRICS},
+    [PS_METRIC_API_REQUEST_SIZE] = {.sites = WITH_METRICS, .instead = WITHOUT_METRICS},
+    [PS_METRIC_API_RESPONSE_SIZE] = {.sites = WITH_METRICS, .instead = WITHOUT_METRICS},
+    /* Goexit need not be there: then nobody calls it. */
+    [PS_METRIC_API_IN_FLIGHT] = {.sites = WITH_METRICS | SITE(API_UNWOUND),
+				 .instead = WITHOUT_METRICS | SITE(API_UNWOUND)},
+    [PS_METRIC_API_ABORTED] = {.sites = WITH_METRICS | SITE(API_UNWOUND),
+			       .instead = WITHOUT_METRICS | SITE(API_UNWOUND) | SITE(API_PANICKED)},
 };

@@ -79,6 +79,8 @@ extern const uint64_t catalog_metric_numbers[PS_METRIC_MAX];
 extern const uint64_t catalog_site_fields[PS_SITE_MAX];
 /* Sites whose host function must be known to each site's program (layout.listener_va): a mask. */
 extern const uint64_t catalog_site_hosts[PS_SITE_MAX];
+/* Sites without which a site is of no use, and is not attached: a mask. */
+extern const uint64_t catalog_site_partners[PS_SITE_MAX];
 /* A site that is only attached where none of these can be: a mask; 0 = always. */
 extern const uint64_t catalog_site_fallback[PS_SITE_MAX];
 

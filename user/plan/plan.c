@@ -170,8 +170,8 @@ static enum plan_reason reason_of_hosts(const struct facts *facts, uint64_t mask
 }
 
 /* Whether the site could be attached, whatever others can. */
-static enum plan_reason reason_of_site(const struct facts *facts,
-				       const struct plan_options *options, enum ps_site_id site)
+static enum plan_reason reason_alone(const struct facts *facts, const struct plan_options *options,
+				     enum ps_site_id site)
 {
 	enum plan_reason reason = reason_of_family(facts, options, plan_site_family(site));
 
@@ -183,6 +183,18 @@ static enum plan_reason reason_of_site(const struct facts *facts,
 		reason = reason_of_fields(facts, catalog_site_fields[site]);
 	if (reason == PLAN_REASON_NONE)
 		reason = reason_of_hosts(facts, catalog_site_hosts[site]);
+	return reason;
+}
+
+/* The same, with the sites that it needs beside it. */
+static enum plan_reason reason_of_site(const struct facts *facts,
+				       const struct plan_options *options, enum ps_site_id site)
+{
+	enum plan_reason reason = reason_alone(facts, options, site);
+
+	for (int i = 0; i < PS_SITE_MAX && reason == PLAN_REASON_NONE; i++)
+		if (catalog_site_partners[site] & (1ULL << i))
+			reason = reason_alone(facts, options, (enum ps_site_id)i);
 	return reason;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api.skel.h"
 #include "buffer.skel.h"
 #include "cdc.skel.h"
 #include "iceberg.skel.h"

@@ -28,7 +28,13 @@ struct taking {
 	struct snapshot *snapshot;
 	uint64_t begun_ns; /* CLOCK_MONOTONIC */
 	struct map_copy copies[PS_RECORD_MAX][LENGTHS];
+	struct map_copy serving;
 };
+
+static void taking_done(struct taking *taking)
+{
+	map_copy_done(&taking->serving);
+}
 
 int snapshot_process_compare(const struct ps_process *a, const struct ps_process *b)
 {
@@ -46,8 +52,8 @@ static int compare_processes(const void *a, const void *b)
 	return snapshot_process_compare(&left->process, &right->process);
 }
 
-const struct snapshot_process *snapshot_find_process(const struct snapshot *snapshot,
-						     const struct ps_process *process)
+static struct snapshot_process *find_process(const struct snapshot *snapshot,
+					     const struct ps_process *process)
 {
 	struct snapshot_process wanted = {.process = *process};
 
@@ -87,6 +93,12 @@ size_t snapshot_first_row(const struct snapshot_rows *rows, const struct ps_proc
 			high = middle;
 	}
 	return low;
+}
+
+const struct snapshot_process *snapshot_find_process(const struct snapshot *snapshot,
+						     const struct ps_process *process)
+{
+	return find_process(snapshot, process);
 }
 
 static void note_usage(struct snapshot *snapshot, const char *map, const struct map_copy *copy)
@@ -164,6 +176,21 @@ static int take_processes(struct taking *taking)
 	qsort(snapshot->processes, snapshot->nprocesses, sizeof(*snapshot->processes),
 	      compare_processes);
 	return 0;
+}
+
+/* Adds what is in flight to the processes. */
+static void count_serving(struct taking *taking)
+{
+	const struct map_copy *copy = &taking->serving;
+	struct snapshot_process *process;
+	struct ps_goroutine_key key;
+
+	for (size_t i = 0; i < copy->n; i++) {
+		memcpy(&key, copy->keys + i * copy->key_size, sizeof(key));
+		process = find_process(taking->snapshot, &key.process);
+		if (process)
+			process->serving++;
+	}
 }
 
 static int take_usages(struct taking *taking)
@@ -265,7 +292,13 @@ static int take_all(struct taking *taking)
 	for (int kind = 0; kind < PS_RECORD_MAX && r == 0; kind++)
 		r = take_records(taking, (enum ps_record)kind);
 	if (r == 0)
+		r = copy_map(taking->snapshot, source->serving_fd, "serving",
+			     sizeof(struct ps_goroutine_key), sizeof(struct ps_serving),
+			     &taking->serving);
+	if (r == 0)
 		r = take_processes(taking);
+	if (r == 0)
+		count_serving(taking);
 	if (r == 0)
 		r = take_usages(taking);
 	if (r == 0 && source->drops_fd >= 0)
@@ -278,7 +311,8 @@ static int take_all(struct taking *taking)
 int snapshot_take(const struct snapshot_source *source, struct snapshot **ret_snapshot)
 {
 	_cleanup_(snapshot_free_p) struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-	struct taking taking = {.source = source, .snapshot = snapshot, .begun_ns = monotonic_ns()};
+	_cleanup_(taking_done) struct taking taking = {
+	    .source = source, .snapshot = snapshot, .begun_ns = monotonic_ns()};
 	int r;
 
 	if (!snapshot)

@@ -37,6 +37,8 @@ struct snapshot_rows {
 struct snapshot_process {
 	struct ps_process process;
 	struct ps_process_info info;
+	uint64_t serving; /* API requests in flight */
+	uint64_t serves;  /* the caller's: whether that number means anything; 0 = no */
 };
 
 /* Use of one map, for philoscope_map_entries and philoscope_map_capacity. */
@@ -68,6 +70,7 @@ struct snapshot_source {
 	int map_fd[PS_RECORD_MAX];      /* short keys */
 	int map_long_fd[PS_RECORD_MAX]; /* long keys */
 	int processes_fd, drops_fd;
+	int serving_fd;                         /* its keys are what is in flight */
 	const struct snapshot_counted *counted; /* further maps, e.g. the goroutines; may be NULL */
 	size_t ncounted;
 	/*

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_MAPS 32
+#define MAX_MAPS 64
 
 struct host_map {
 	void *map;
@@ -119,6 +119,8 @@ long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 fl
 
 	if (old && flags == BPF_NOEXIST)
 		return -EEXIST;
+	if (!old && flags == BPF_EXIST)
+		return -ENOENT;
 	if (!old && (m->full || m->n == m->max_entries))
 		return -E2BIG;
 	if (old)
@@ -126,6 +128,23 @@ long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 fl
 	else
 		add(m, key, value);
 	return 0;
+}
+
+long bpf_map_delete_elem(void *map, const void *key)
+{
+	struct host_map *m = find(map);
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (memcmp(m->keys[i], key, m->key_size) != 0)
+			continue;
+		free(m->keys[i]);
+		free(m->values[i]);
+		m->n--;
+		memmove(m->keys + i, m->keys + i + 1, (m->n - i) * sizeof(*m->keys));
+		memmove(m->values + i, m->values + i + 1, (m->n - i) * sizeof(*m->values));
+		return 0;
+	}
+	return -ENOENT;
 }
 
 long bpf_probe_read_user(void *dst, __u32 size, const void *address)

@@ -70,6 +70,14 @@ static inline void store_unaligned(__u8 *address, __u64 value)
 	memcpy(address, &value, sizeof(value));
 }
 
+static inline __u64 load_unaligned(const __u8 *address)
+{
+	__u64 value;
+
+	memcpy(&value, address, sizeof(value));
+	return value;
+}
+
 #define bpf_core_field_exists(field)            false
 #define bpf_core_field_offset(type, field)      offsetof(type, field)
 #define bpf_core_enum_value_exists(type, value) true
@@ -78,6 +86,7 @@ static inline void store_unaligned(__u8 *address, __u64 value)
 
 void *bpf_map_lookup_elem(void *map, const void *key);
 long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
+long bpf_map_delete_elem(void *map, const void *key);
 long bpf_probe_read_user(void *dst, __u32 size, const void *address);
 long bpf_probe_read_kernel_str(void *dst, __u32 size, const void *address);
 __u64 bpf_ktime_get_ns(void);

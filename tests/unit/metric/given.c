@@ -128,6 +128,18 @@ struct sample *given_sample(struct given *given, pid_t pid, uint32_t identity)
 	return &given->numbers[i];
 }
 
+void given_record(struct given *given, enum ps_record kind, uint32_t pid, const char *const *labels,
+		  const void *value)
+{
+	struct snapshot_label texts[PS_KEY_LABELS];
+	size_t n = 0, i;
+
+	for (; labels[n]; n++)
+		texts[n] = given_text(labels[n]);
+	i = add_row(given, kind, pid, texts, n);
+	given->rows[kind][i].value = value;
+}
+
 char *given_expose(struct given *given)
 {
 	struct strbuf out = {0};

@@ -48,6 +48,10 @@ struct ps_state *given_state(struct given *given, uint32_t pid, const char *sour
 
 /* Adds a sample of a living process in which no number is known, for the caller to fill. */
 struct sample *given_sample(struct given *given, pid_t pid, uint32_t identity);
+/* The same for a record of the caller's: labels by their texts, in the key's order,
+ * NULL-terminated. */
+void given_record(struct given *given, enum ps_record kind, uint32_t pid, const char *const *labels,
+		  const void *value);
 
 /* The exposition. Owned. Fails the test unless metric_expose is content. */
 char *given_expose(struct given *given);

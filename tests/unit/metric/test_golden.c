@@ -30,6 +30,7 @@ static const char *const files[METRIC_EXPOSITION_MAX] = {
 struct page {
 	struct snapshot snapshot;
 	struct snapshot_row rows[PS_RECORD_MAX][RECORDS];
+	struct snapshot_process processes[RECORDS];
 	uint64_t words[RECORDS][MAX_WORDS];
 	struct sample numbers[RECORDS];
 	struct metric_input input;
@@ -63,6 +64,16 @@ static void fill_records(struct page *page)
 	}
 }
 
+/* What is counted of processes themselves. */
+static void fill_processes(struct page *page)
+{
+	for (size_t i = 0; i < RECORDS; i++)
+		page->processes[i] = (struct snapshot_process){
+		    .process = {.tgid = (uint32_t)i + 1}, .serving = i + 3, .serves = 1};
+	page->snapshot.processes = page->processes;
+	page->snapshot.nprocesses = RECORDS;
+}
+
 static void fill_snapshot(struct page *page)
 {
 	for (int i = 0; i < PS_DROP_MAX; i++)
@@ -70,6 +81,7 @@ static void fill_snapshot(struct page *page)
 	page->snapshot.usages[0] = (struct snapshot_usage){"tables", 2, 16384};
 	page->snapshot.nusages = 1;
 	fill_records(page);
+	fill_processes(page);
 }
 
 /* What the observer knows of itself. */

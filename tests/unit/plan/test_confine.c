@@ -124,8 +124,9 @@ static void assert_refused(int fd, unsigned int deadline_ms, enum plan_reason ex
 
 static void test_same_facts_as_without(void **state)
 {
-	static const char *const names[] = {"worker-1.23", "worker-1.27", "worker-1.25-pie",
-					    "worker-1.25-sym", "worker-1.25-arm64"};
+	static const char *const names[] = {
+	    "worker-1.23",       "worker-1.27", "worker-1.25-pie", "worker-1.25-sym",
+	    "worker-1.25-arm64", "api-1.25",    "api-1.27"};
 	struct facts expected, facts;
 
 	(void)state;

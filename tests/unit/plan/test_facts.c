@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "plan/facts.h"
+#include "plan/plan.h"
 #include "plan/standin.h"
 #include "support/alloc.h"
 #include "support/goelf.h"
@@ -197,6 +197,60 @@ static struct standin map_or_skip(const char *name)
 	return standin;
 }
 
+/* Whether the stand-in of this name does the work of a family. */
+static bool does_work(const char *name, enum ps_family family)
+{
+	return (family == PS_FAMILY_API) == (strncmp(name, "api", 3) == 0);
+}
+
+static void assert_work_found(const struct facts *facts, const char *name)
+{
+	uint64_t fields = 0;
+
+	for (int i = 0; i < PS_SITE_MAX; i++) {
+		if (!does_work(name, plan_site_family((enum ps_site_id)i)))
+			continue;
+		assert_string_equal(plan_reason_text(facts->sites[i].reason), "");
+		fields |= catalog_site_fields[i];
+	}
+	for (unsigned int i = 0; i < catalog_nfields; i++)
+		if (fields & (1ULL << i))
+			assert_string_equal(plan_reason_text(facts->fields[i].reason), "");
+	for (unsigned int i = 0; i < catalog_narguments; i++)
+		if (does_work(name, plan_site_family(catalog_arguments[i].site)))
+			assert_string_equal(plan_reason_text(facts->arguments[i].reason), "");
+}
+
+/* The API server: all is found, also what only stands in for what is not there. */
+static void test_standin_api(void **state)
+{
+	struct standin standin = map_or_skip("api-1.25");
+	const struct facts *facts = standin_facts(&standin);
+
+	(void)state;
+	assert_string_equal(facts->service, "api");
+	assert_work_found(facts, "api");
+	assert_int_equal(facts->listener_va, 0);
+	standin_unmap(&standin);
+}
+
+/* From before Philotes had metrics. */
+static void test_standin_api_without_metrics(void **state)
+{
+	struct standin standin = map_or_skip("api-1.25-old");
+	const struct facts *facts = standin_facts(&standin);
+
+	(void)state;
+	for (int i = 0; i < PS_SITE_MAX; i++) {
+		bool absent = i == PS_SITE_API_BEGIN || i == PS_SITE_API_END;
+
+		if (plan_site_family((enum ps_site_id)i) == PS_FAMILY_API)
+			assert_string_equal(plan_reason_text(facts->sites[i].reason),
+					    absent ? "function_absent" : "");
+	}
+	standin_unmap(&standin);
+}
+
 static void test_standin(void **state)
 {
 	struct standin standin = map_or_skip(WORKER);
@@ -212,12 +266,7 @@ static void test_standin(void **state)
 	assert_int_equal(facts->pie, 0);
 	assert_true(strlen(facts->build_id) == 32 || strlen(facts->build_id) == 40);
 	assert_int_equal(strspn(facts->build_id, "0123456789abcdef"), strlen(facts->build_id));
-	for (int i = 0; i < PS_SITE_MAX; i++)
-		assert_string_equal(plan_reason_text(facts->sites[i].reason), "");
-	for (unsigned int i = 0; i < catalog_nfields; i++)
-		assert_string_equal(plan_reason_text(facts->fields[i].reason), "");
-	for (unsigned int i = 0; i < catalog_narguments; i++)
-		assert_string_equal(plan_reason_text(facts->arguments[i].reason), "");
+	assert_work_found(facts, "worker");
 	assert_int_equal(facts->listener_va, facts->sites[PS_SITE_CDC_STATE].entry);
 	standin_unmap(&standin);
 }
@@ -235,6 +284,8 @@ static void check_sites(const char *name)
 	for (int i = 0; i < PS_SITE_MAX; i++) {
 		const struct facts_site *site = &facts->sites[i];
 
+		if (!does_work(name, plan_site_family((enum ps_site_id)i)))
+			continue;
 		assert_int_equal(site->reason, PLAN_REASON_NONE);
 		assert_in_range(site->insn_len, 1, 15);
 		assert_true(site->file_offset + site->insn_len <= standin.file.len);
@@ -278,7 +329,9 @@ static void test_sites_of_all_builds(void **state)
 {
 	static const char *const names[] = {
 	    "worker-1.23", "worker-1.24",     "worker-1.25",     "worker-1.26",
-	    "worker-1.27", "worker-1.25-pie", "worker-1.25-sym", "worker-1.25-arm64"};
+	    "worker-1.27", "worker-1.25-pie", "worker-1.25-sym", "worker-1.25-arm64",
+	    "api-1.23",    "api-1.24",        "api-1.25",        "api-1.26",
+	    "api-1.27",    "api-1.25-pie",    "api-1.25-sym",    "api-1.25-arm64"};
 	struct standin standin = map_or_skip(WORKER);
 
 	(void)state;
@@ -419,6 +472,8 @@ int main(void)
 	    cmocka_unit_test(test_out_of_memory),
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_standin),
+	    cmocka_unit_test(test_standin_api),
+	    cmocka_unit_test(test_standin_api_without_metrics),
 	    cmocka_unit_test(test_sites_of_all_builds),
 	    cmocka_unit_test(test_runtime_of_all_builds),
 	    cmocka_unit_test(test_rodata_holds_literals),

@@ -69,8 +69,8 @@ static void assert_good(const struct facts *facts, int fd)
 static void test_real_facts(void **state)
 {
 	static const char *const names[] = {
-	    "worker-1.23", "worker-1.24",     "worker-1.25",     "worker-1.26",
-	    "worker-1.27", "worker-1.25-pie", "worker-1.25-sym", "worker-1.25-arm64"};
+	    "worker-1.23",     "worker-1.24",     "worker-1.25",       "worker-1.26", "worker-1.27",
+	    "worker-1.25-pie", "worker-1.25-sym", "worker-1.25-arm64", "api-1.25",    "api-1.27"};
 	struct given given = give_or_skip();
 
 	(void)state;

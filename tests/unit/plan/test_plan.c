@@ -11,12 +11,18 @@
 
 #include "plan/given.h"
 
+static bool is_there(int site, uint64_t missing)
+{
+	return !((1ULL << site | catalog_site_partners[site]) & missing);
+}
+
 /* Every row of the catalog was found but for the sites in `missing`, which have this reason. */
 static enum plan_reason site_rests(enum ps_site_id site, uint64_t missing, enum plan_reason reason)
 {
-	if (catalog_site_fallback[site] & ~missing)
-		return PLAN_REASON_NOT_NEEDED;
-	return missing & (1ULL << site) ? reason : PLAN_REASON_NONE;
+	for (int i = 0; i < PS_SITE_MAX; i++)
+		if (catalog_site_fallback[site] & (1ULL << i) && is_there(i, missing))
+			return PLAN_REASON_NOT_NEEDED;
+	return is_there((int)site, missing) ? PLAN_REASON_NONE : reason;
 }
 
 static bool have_all(uint64_t sites, uint64_t missing)
@@ -284,6 +290,31 @@ static void test_fallback(void **state)
 	assert_int_equal(plan.metric_reason[PS_METRIC_BUFFER_DEPTH], PLAN_REASON_FUNCTION_ABSENT);
 }
 
+/* Without the metrics middleware, or one of its two sites, requests are what gin makes of them. */
+static void test_metrics_middleware_absent(void **state)
+{
+	static const enum ps_site_id sites[] = {PS_SITE_API_BEGIN, PS_SITE_API_END};
+	struct facts facts;
+	struct plan plan;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		given_facts(&facts);
+		given_plan(&facts, &plan);
+		assert_int_equal(plan.site_reason[PS_SITE_API_ENTER], PLAN_REASON_NOT_NEEDED);
+		assert_int_equal(plan.site_reason[PS_SITE_API_PANICKED], PLAN_REASON_NOT_NEEDED);
+		facts.sites[sites[i]].reason = PLAN_REASON_CALL_ABSENT;
+		given_plan(&facts, &plan);
+		for (size_t k = 0; k < 2; k++)
+			assert_int_equal(plan.site_reason[sites[k]], PLAN_REASON_CALL_ABSENT);
+		assert_int_equal(plan.site_reason[PS_SITE_API_ENTER], PLAN_REASON_NONE);
+		assert_int_equal(plan.site_reason[PS_SITE_API_RETURN], PLAN_REASON_NONE);
+		assert_int_equal(plan.site_reason[PS_SITE_API_PANICKED], PLAN_REASON_NONE);
+		assert_int_equal(plan.metric_reason[PS_METRIC_API_REQUESTS], PLAN_REASON_NONE);
+		assert_int_equal(plan.metric_reason[PS_METRIC_API_ABORTED], PLAN_REASON_NONE);
+	}
+}
+
 /* A program without a family's anchor is another of Philotes' programs: nothing of it is missing.
  */
 static void test_other_service(void **state)
@@ -423,6 +454,7 @@ int main(void)
 	    cmocka_unit_test(test_each_field),
 	    cmocka_unit_test(test_each_argument),
 	    cmocka_unit_test(test_fallback),
+	    cmocka_unit_test(test_metrics_middleware_absent),
 	    cmocka_unit_test(test_other_service),
 	    cmocka_unit_test(test_listener_absent),
 	    cmocka_unit_test(test_late_attach_is_optional),

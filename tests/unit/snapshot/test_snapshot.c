@@ -45,6 +45,7 @@ static void world_done(struct world *world)
 	}
 	close_p(&world->source.processes_fd);
 	close_p(&world->source.drops_fd);
+	close_p(&world->source.serving_fd);
 	close_p(&world->counted.fd);
 }
 #define _cleanup_world_ _cleanup_(world_done)
@@ -65,6 +66,8 @@ static bool world_init(struct world *world)
 	source->processes_fd = maps_create(BPF_MAP_TYPE_HASH, sizeof(struct ps_process),
 					   sizeof(struct ps_process_info), 400);
 	source->drops_fd = maps_create(BPF_MAP_TYPE_ARRAY, 4, 8, PS_DROP_MAX);
+	source->serving_fd = maps_create(BPF_MAP_TYPE_HASH, sizeof(struct ps_goroutine_key),
+					 sizeof(struct ps_serving), 100);
 	world->counted =
 	    (struct snapshot_counted){"goroutines", maps_create(BPF_MAP_TYPE_HASH, 24, 64, 50)};
 	source->counted = &world->counted;
@@ -77,7 +80,8 @@ static const struct world empty_world = {
     .source = {.map_fd = {[0 ... PS_RECORD_MAX - 1] = -1},
 	       .map_long_fd = {[0 ... PS_RECORD_MAX - 1] = -1},
 	       .processes_fd = -1,
-	       .drops_fd = -1},
+	       .drops_fd = -1,
+	       .serving_fd = -1},
     .counted = {.fd = -1},
 };
 
@@ -321,13 +325,43 @@ static void test_sorted_rows(void **state)
 	    0);
 }
 
+/* Requests in flight are counted by process, also of one that nobody else knows. */
+static void test_in_flight(void **state)
+{
+	_cleanup_world_ struct world world = empty_world;
+	_cleanup_(snapshot_free_p) struct snapshot *snapshot = NULL;
+	const struct ps_process_info info = {.image = 1};
+	const struct ps_serving serving = {.image = 1};
+
+	(void)state;
+	if (!world_init(&world))
+		skip();
+	for (uint32_t pid = 1; pid <= 3; pid++) {
+		const struct ps_process process = {.tgid = pid};
+
+		if (pid < 3)
+			maps_put(world.source.processes_fd, &process, &info);
+		for (uint64_t g = 0; g < 10 * (pid - 1); g++) {
+			const struct ps_goroutine_key key = {.process = process, .g = g};
+
+			maps_put(world.source.serving_fd, &key, &serving);
+		}
+	}
+	assert_int_equal(snapshot_take(&world.source, &snapshot), 0);
+	assert_int_equal(snapshot->nprocesses, 2);
+	assert_int_equal(snapshot->processes[0].serving, 0);
+	assert_int_equal(snapshot->processes[1].serving, 10);
+	assert_int_equal(find_usage(snapshot, "serving")->entries, 30);
+	assert_int_equal(find_usage(snapshot, "serving")->capacity, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_running_time),    cmocka_unit_test(test_take),
-	    cmocka_unit_test(test_process_unknown), cmocka_unit_test(test_other_sizes),
-	    cmocka_unit_test(test_no_maps),         cmocka_unit_test(test_no_memory),
-	    cmocka_unit_test(test_sorted_rows),
+	    cmocka_unit_test(test_running_time), cmocka_unit_test(test_in_flight),
+	    cmocka_unit_test(test_take),         cmocka_unit_test(test_process_unknown),
+	    cmocka_unit_test(test_other_sizes),  cmocka_unit_test(test_no_maps),
+	    cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_sorted_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
