@@ -169,3 +169,44 @@ class Worker(Program):
         self.process.terminate()
         rest = self.process.stdout.read()
         return self.process.wait(HANG_GUARD), rest
+
+
+class Api(Program):
+    """The stand-in API server. Its oracle is read on a port of its own, so that reading counts nothing."""
+
+    def __init__(self, binary=None, *flags, env=None):
+        super().__init__([binary or fixture("api-1.25"), *flags], {"GODEBUG": "adaptivestackstart=0", **(env or {})})
+
+    def __enter__(self):
+        ready = json.loads(self.process.stdout.readline())
+        self.port, self.http, self.https = ready["port"], ready["http"], ready["https"]
+        return self
+
+    def oracle(self):
+        """When all handlers have returned."""
+        until(lambda: Samples(fetch(self.port, "/metrics")).total("philotes_api_requests_in_flight") == 0,
+              "the end of all handlers")
+        return Samples(fetch(self.port, "/metrics"))
+
+    def stamps(self):
+        return json.loads(fetch(self.port, "/stamps"))["requests"]
+
+    def held(self, name, count):
+        """Waits until so many handlers wait under this name."""
+        fetch(self.port, f"/held?name={name}&count={count}")
+
+    def open(self, name):
+        fetch(self.port, f"/open?name={name}", b"")
+
+    def load(self, count, *requests, connections=1, flags=()):
+        """Sends exactly so many requests, of these kinds in turn; how many answers came, by status."""
+        port = self.https if "-http2" in flags else self.http
+        done = subprocess.run([fixture("load"), f"-address=127.0.0.1:{port}", f"-n={count}", f"-c={connections}", *flags,
+                               *requests], stdout=subprocess.PIPE, check=False, timeout=HANG_GUARD * (1 + count // 100000))
+        answer = json.loads(done.stdout)
+        assert not answer["errors"], f"load: {answer['errors'][:3]}"
+        return {int(status): n for status, n in answer["status"].items()}
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(HANG_GUARD)
