@@ -292,7 +292,7 @@ golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is 
 vmtest: all fixtures-demo ## boot other kernels in QEMU and count there
 	$(Q)scripts/setup build vm
 	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 $(ARGS)
-e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary [PHILOTES_API=binary]
+e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or PHILOTES_API=binary
 	$(Q)scripts/e2e '$(O)' '$(PHILOTES_SRC)' '$(PHILOTES_WORKER)' '$(PHILOTES_API)' $(ARGS)
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
 	$(Q)scripts/setup build check soak

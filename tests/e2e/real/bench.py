@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import workload
+from api import Api
 from catalog_standin import Catalog
 from observer import Observer
 from s3_standin import ObjectStore
@@ -19,6 +20,7 @@ class Bench:
     def __init__(self, server, folder, section, binary, observer_binary, name, backpressure):
         self.section, self.case = section, name.replace("_", " ")
         self.has_observer = observer_binary is not None
+        self.has_metrics = True  # of an API server: of its own
         self._server, self._folder = server, folder
         self._binary, self._observer_binary = binary, observer_binary
         self._prefix, self._backpressure = name, backpressure
@@ -53,6 +55,12 @@ class Bench:
         self._stack.callback(worker.stop)
         worker.wait_running()
         return worker
+
+    def api(self, pair, **settings):
+        api = Api(self._binary, self._folder, self._next_name(), pair, **settings)
+        self._stack.callback(api.stop)
+        api.wait_listening()
+        return api
 
     def state(self):
         """A folder on a bpffs of the case's own, for what outlives its observers."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judges philoscope by real Philotes workers.
 
-usage: run.py --observer BIN [--src DIR --worker BIN [--worker BIN ...] [--api BIN]]
+usage: run.py --observer BIN [--src DIR --worker BIN [--worker BIN ...] [--api BIN ...]]
               [--label NAME ...] [--case NAME ...] [--doc FILE] [--set-up-only]
 
 Needs root (uprobes), PostgreSQL 15 and wal2json. Without --src and --worker it skips. A run of all
@@ -11,6 +11,7 @@ commits of the workers, in their order, where the build does not say. Ends in on
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ import report
 import server as postgres
 from bench import Bench
 from cases import CASES as CDC_CASES
+from cases_api import CASES as API_CASES
 from cases_batches import CASES as BATCH_CASES
 from cases_runtime import CASES as RUNTIME_CASES
 from observer import inspect
@@ -40,15 +42,16 @@ def _parse_arguments():
     parser.add_argument("--observer", required=True)
     parser.add_argument("--src")
     parser.add_argument("--worker", action="append", default=[])
-    parser.add_argument("--api")
+    parser.add_argument("--api", action="append", default=[])
     parser.add_argument("--label", action="append", default=[])
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--doc", default=_DOCUMENT)
     parser.add_argument("--set-up-only", action="store_true")
     arguments = parser.parse_args()
     # `a,b` in one argument, as make passes it on.
-    arguments.worker = [path for item in arguments.worker for path in item.split(",") if path]
-    unknown = set(arguments.case) - {name for name, *_ in CASES}
+    for name in ("worker", "api"):
+        setattr(arguments, name, [path for item in getattr(arguments, name) for path in item.split(",") if path])
+    unknown = set(arguments.case) - {name for name, *_ in CASES + API_CASES}
     if unknown:
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     return arguments
@@ -58,7 +61,7 @@ def _complaint(arguments):
     """What keeps the run from starting, or None."""
     if not os.path.isdir(arguments.src):
         return "PHILOTES_SRC is no folder"
-    for path in filter(None, arguments.worker + [arguments.api]):
+    for path in arguments.worker + arguments.api:
         if not os.path.isfile(path) or not gobinary.read_build_info(path):
             return f"{os.path.basename(path)} is no Go executable"
     if not arguments.set_up_only and not os.access(arguments.observer, os.X_OK):
@@ -135,11 +138,30 @@ def _run_worker(run, binary, label):
             _run_case(run, section, binary, case, backpressure)
 
 
-def _run_api(run, binary):
-    section = _new_section(binary, None, run.arguments.src)
+def _has_metrics(run, section, binary):
+    """Early API servers have none of their own."""
+    with _new_bench(run, section, binary, "probe", True) as bench:
+        return bench.api(bench.pair()).own_metrics() is not None
+
+
+def _run_api(run, binary, label):
+    section = _new_section(binary, label, run.arguments.src)
     run.sections.append(section)
     _inspect(run, section, binary)
-    section.skip("requests", "the API's metrics are not produced yet")
+    has_metrics = _has_metrics(run, section, binary)
+    for name, function in API_CASES:
+        if run.arguments.case and name not in run.arguments.case:
+            continue
+        if run.arguments.set_up_only:
+            section.skip(name.replace("_", " "), "--set-up-only")
+            continue
+        try:
+            with _new_bench(run, section, binary, name, True) as bench:
+                bench.case, bench.has_metrics = name.replace("_", " "), has_metrics
+                function(bench)
+        except Exception as error:  # the next cases still have something to say
+            traceback.print_exc()
+            section.fail(name.replace("_", " "), f"{type(error).__name__}: {error}")
 
 
 class Run:
@@ -169,11 +191,12 @@ class Run:
 
 def _run_all(arguments):
     with Run(arguments) as run:
-        for index, binary in enumerate(arguments.worker):
-            label = arguments.label[index] if index < len(arguments.label) else None
+        # Labels are those of the workers, then those of the API servers.
+        labels = itertools.chain(arguments.label, itertools.repeat(None))
+        for binary, label in zip(arguments.worker, labels):
             _run_worker(run, os.path.abspath(binary), label)
-        if arguments.api:
-            _run_api(run, os.path.abspath(arguments.api))
+        for binary, label in zip(arguments.api, labels):
+            _run_api(run, os.path.abspath(binary), label)
         facts = [("PostgreSQL", run.server.version()), ("result", report.summary(run.sections))]
         # A part of the cases is no record of what was seen.
         if arguments.doc and not arguments.case and not arguments.set_up_only:
@@ -191,7 +214,7 @@ def _terminate(*_):
 def main():
     arguments = _parse_arguments()
     signal.signal(signal.SIGTERM, _terminate)
-    if not arguments.src or not arguments.worker:
+    if not arguments.src or not arguments.worker + arguments.api:
         print("skipped: real Philotes is not part of this repository; give PHILOTES_SRC=<checkout> "
               "and PHILOTES_WORKER=<binary>[,<binary>...]")
         print("0 passed, 0 failed, 1 skipped")
