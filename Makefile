@@ -289,9 +289,10 @@ golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is 
 	$(Q)PHILOSCOPE_WRITE_GOLDEN=1 $< >/dev/null 2>&1; git --no-pager diff --stat -- tests/unit/metric/golden
 
 .PHONY: vmtest e2e soak bench bench-events bench-scrapes
-vmtest: all fixtures-demo ## boot other kernels in QEMU and count there
+vmtest: all fixtures-demo fixtures-api ## boot other kernels in QEMU and count there
 	$(Q)scripts/setup build vm
-	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 $(ARGS)
+	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
+		--api $(O)/fixtures/api-1.25 $(ARGS)
 e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or PHILOTES_API=binary
 	$(Q)scripts/e2e '$(O)' '$(PHILOTES_SRC)' '$(PHILOTES_WORKER)' '$(PHILOTES_API)' $(ARGS)
 soak: all fixtures $(TOOLS) ## what takes longer than a check may

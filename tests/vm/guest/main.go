@@ -27,6 +27,7 @@ var checks = []check{
 	{"attach", checkAttach},
 	{"count-1000", checkCount},
 	{"labels-one-cpu", checkLabelsOneCPU},
+	{"api", checkAPI},
 	{"state", checkState},
 	{"kernel-log", checkKernelLog},
 }
@@ -41,6 +42,7 @@ type env struct {
 	KeepsLinks bool   // whether they can be pinned: from 5.15 on
 	Observer   string // paths; empty when only the kernel is looked at
 	Worker     string
+	API        string
 	Checks     []string // names; empty means all
 }
 

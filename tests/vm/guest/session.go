@@ -18,6 +18,7 @@ type session struct {
 	env      *env
 	observer *process
 	workers  []*worker
+	others   []*process // that are to end in peace, too
 }
 
 // withObserver starts the observer, runs a check's body, ends the workers and
@@ -52,6 +53,7 @@ func (s *session) processes() (all []*process) {
 	for _, w := range s.workers {
 		all = append(all, w.process)
 	}
+	all = append(all, s.others...)
 	if s.observer != nil {
 		all = append(all, s.observer)
 	}
