@@ -298,10 +298,9 @@ e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or P
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
 	$(Q)scripts/setup build check soak
 	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py --soak $(ARGS)
-bench: bench-events bench-scrapes ## what an event costs the target, and what a scrape costs
-bench-events: all fixtures-demo $(BENCH_PROGRAMS)
-	$(Q)tests/bench/run --philoscope $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
-		--helper $(O)/bench/attach_empty $(ARGS)
+bench: bench-events bench-scrapes ## what an event and a request cost the target, and what a scrape costs
+bench-events: all fixtures-demo fixtures-api $(BENCH_PROGRAMS)
+	$(Q)tests/bench/run --philoscope $(O)/philoscope --fixtures $(O)/fixtures --helper $(O)/bench/attach_empty $(ARGS)
 bench-scrapes: all fixtures-demo $(O)/bench/clientgolang
 	$(Q)tests/bench/scrapes --client-golang $(O)/bench/clientgolang $(ARGS)
 $(O)/bench/clientgolang: $(wildcard tests/bench/clientgolang/*)

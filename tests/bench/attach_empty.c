@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attach_empty PID entry|first: attaches the empty probe to processEvent of a process, behind its
- * stack check or at its first byte; says "ready", waits for the end of its input, says how many
- * hits it counted.
+ * attach_empty PID entry|first: attaches the empty probe to processEvent of a process, or to the
+ * metrics middleware of an API server, behind its stack check or at its first byte; says "ready",
+ * waits for the end of its input, says how many hits it counted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -43,6 +43,8 @@ static int find_offset(int exe_fd, const char *place, uint64_t *ret_offset)
 	const struct facts_site *site = &facts.sites[PS_SITE_CDC_EVENT];
 
 	facts_from_fd(exe_fd, &facts);
+	if (site->reason)
+		site = &facts.sites[PS_SITE_API_BEGIN];
 	if (facts.refusal || site->reason)
 		return -ENOENT;
 	*ret_offset = site->file_offset;
