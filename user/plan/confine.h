@@ -4,7 +4,8 @@
  * what is in its file, and the observer is root: a mistake in the parsers must not be worth
  * anything. So the program starts itself again (a fresh address space: nothing of the observer's
  * memory, keys or kernel maps is in it), and that child maps the file, gives away all that it could
- * do, and only then reads the first byte. What it says is checked like any foreign input.
+ * do, and only then reads the first byte (kernel/child.h, kernel/sandbox.h). What it says is
+ * checked like any foreign input.
  */
 #ifndef PLAN_CONFINE_H
 #define PLAN_CONFINE_H
@@ -48,8 +49,5 @@ typedef void confine_reader(struct view file, struct facts *ret_facts);
  * exit status when it could not be confined, else ends the process.
  */
 int confine_child(confine_reader *read_facts);
-
-/* Exit status of a child that could not give away its rights, and read nothing. */
-#define CONFINE_EXIT_UNCONFINED 3
 
 #endif

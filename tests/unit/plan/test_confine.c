@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "kernel/sandbox.h"
 #include "plan/hostile.h"
 #include "plan/standin.h"
 #include "util/cleanup.h"
@@ -214,7 +215,7 @@ static void test_bad_ends(void **state)
 	assert_refused(attack_file("crash", 0), LONG_MS, PLAN_REASON_INSPECTOR_DIED);
 	assert_refused(attack_file("exit", 1), LONG_MS, PLAN_REASON_INSPECTOR_DIED);
 	assert_refused(attack_file("exit", 0), LONG_MS, PLAN_REASON_INSPECTOR_LIED);
-	assert_refused(attack_file("exit", CONFINE_EXIT_UNCONFINED), LONG_MS,
+	assert_refused(attack_file("exit", SANDBOX_EXIT_UNCONFINED), LONG_MS,
 		       PLAN_REASON_INSPECTOR_FAILED);
 	assert_refused(attack_file("flood", 0), LONG_MS, PLAN_REASON_INSPECTOR_LIED);
 }
