@@ -9,6 +9,7 @@
 #include "metric/expose.h"
 #include "plan/confine.h"
 #include "plan/report.h"
+#include "target/peers_child.h"
 #include "target/process.h"
 #include "util/cleanup.h"
 #include "util/number.h"
@@ -94,6 +95,13 @@ int command_inspect_child(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	return confine_child(facts_from_view);
+}
+
+int command_peers_child(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return peers_child();
 }
 
 int command_docs(int argc, char **argv)

@@ -18,5 +18,7 @@ int command_reset(int argc, char **argv);
 
 /* The hidden `inspect-child`: reads the executable on standard input, confined (plan/confine.h). */
 int command_inspect_child(int argc, char **argv);
+/* The hidden `peers-child`: reads a process's environment, confined (target/peers_child.h). */
+int command_peers_child(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@
 #include "app.h"
 #include "command.h"
 #include "plan/confine.h"
+#include "target/peers_child.h"
 #include "util/cleanup.h"
 
 static const struct {
@@ -18,6 +19,7 @@ static const struct {
     {"status", command_status},
     {"reset", command_reset},
     {CONFINE_CHILD_COMMAND, command_inspect_child},
+    {PEERS_CHILD_COMMAND, command_peers_child},
 };
 
 /* libbpf speaks at length (a verifier's log) about what we report in a line: its words are for
