@@ -111,6 +111,9 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(O)/.bpf-flags | $(O)/.found
 	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $(@:.bpf.o=.clang.o)
 	$(Q)$(BPFTOOL) gen object $@ $(@:.bpf.o=.clang.o)
 
+# Has programs with a compare-and-swap, which older kernels are not given.
+$(O)/bpf/socket.bpf.o: BPF_FLAGS += -mcpu=v3
+
 $(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(say) SKEL $@

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * In which cgroup the current task is: names from its own cgroup upwards. On v1 one controller's
+ * In which cgroup a task is: names from its own cgroup upwards. On v1 one controller's
  * hierarchy is taken, for container runtimes make the same path in all of them. v2 has one for all
  * controllers; beside those of v1 it is no help: the task is in its root, or, where systemd keeps
  * its units in it and the runtime does not know it (runc before 1.1), in the service of the
@@ -37,9 +37,8 @@ static __always_inline struct kernfs_node *cgroup_of_controller(struct css_set *
 	return BPF_CORE_READ(cgroup, kn);
 }
 
-static __always_inline struct kernfs_node *cgroup_current(void)
+static __always_inline struct kernfs_node *cgroup_of(struct task_struct *task)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
 	struct kernfs_node *node;
 
@@ -58,10 +57,11 @@ static __always_inline struct kernfs_node *cgroup_current(void)
 	return BPF_CORE_READ(set, dfl_cgrp, kn);
 }
 
-/* Writes the names of the current task's cgroups; the root has none. */
-static __always_inline void cgroup_names(struct ps_process_cgroups *cgroups)
+/* Writes the names of the task's cgroups; the root has none. */
+static __always_inline void cgroup_names(struct ps_process_cgroups *cgroups,
+					 struct task_struct *task)
 {
-	struct kernfs_node *node = cgroup_current(), *parent;
+	struct kernfs_node *node = cgroup_of(task), *parent;
 	__u32 level;
 
 	for (level = 0; level < PS_CGROUP_LEVELS && node; level++) {
@@ -78,7 +78,8 @@ static __always_inline void cgroup_names(struct ps_process_cgroups *cgroups)
 
 /* Stores them for a process that was bound this moment. Full: the process stays without a
  * container's name. */
-static __always_inline void cgroup_remember(const struct ps_process *process)
+static __always_inline void cgroup_remember(const struct ps_process *process,
+					    struct task_struct *task)
 {
 	struct ps_process_cgroups *cgroups;
 	__u32 index = 0;
@@ -90,7 +91,7 @@ static __always_inline void cgroup_remember(const struct ps_process *process)
 		drop(PS_DROP_PROCESSES_FULL);
 	cgroups = bpf_map_lookup_elem(&process_cgroups, process);
 	if (cgroups)
-		cgroup_names(cgroups);
+		cgroup_names(cgroups, task);
 }
 
 #endif

@@ -3,37 +3,16 @@
 #ifndef GOROUTINE_BPF_H
 #define GOROUTINE_BPF_H
 
-#include "cgroup.bpf.h"
+#include "bind.bpf.h"
 #include "go.bpf.h"
 
-/* Binds the process to this image if nobody has; false when it is another's or there is no room. */
-static __always_inline bool process_bind(const struct ps_process *process)
-{
-	struct ps_process_info info = {.first_hit_ns = bpf_ktime_get_ns(), .image = layout.image};
-	struct ps_process_info *bound;
-
-	/* Another thread may be first: then it also remembers the cgroups. */
-	if (!bpf_map_update_elem(&processes, process, &info, BPF_NOEXIST))
-		cgroup_remember(process);
-	bound = bpf_map_lookup_elem(&processes, process);
-	if (!bound) {
-		drop(PS_DROP_PROCESSES_FULL);
-		return false;
-	}
-	if (bound->image != layout.image) {
-		drop(PS_DROP_FOREIGN_IMAGE);
-		return false;
-	}
-	return true;
-}
-
-/* The same where it is asked often. */
+/* Whether the process is this image's; binds it if nobody has. */
 static __always_inline bool process_is_ours(const struct ps_process *process)
 {
 	struct ps_process_info *bound = bpf_map_lookup_elem(&processes, process);
 
 	if (unlikely(!bound))
-		return process_bind(process);
+		return process_bind(process, (void *)bpf_get_current_task(), layout.image);
 	if (unlikely(bound->image != layout.image)) {
 		drop(PS_DROP_FOREIGN_IMAGE);
 		return false;
@@ -46,7 +25,7 @@ static __always_inline struct ps_goroutine *goroutine_add(const struct ps_gorout
 	struct ps_goroutine *zero, *slot;
 	__u32 index = 0;
 
-	if (!process_bind(&key->process))
+	if (!process_bind(&key->process, (void *)bpf_get_current_task(), layout.image))
 		return 0;
 	zero = bpf_map_lookup_elem(&zeroes, &index);
 	if (!zero)

@@ -24,6 +24,10 @@ static __always_inline __u64 load_unaligned(const __u8 *address)
 {
 	return *(const __u64 *)address;
 }
+
+/* Writes `value` if there still is `expected`; what was there. Since 5.12. */
+#define swap_if_equal(address, expected, value) \
+	__sync_val_compare_and_swap(address, expected, value)
 #endif
 
 #include "ps_types.h"

@@ -9,14 +9,19 @@
  * before loading. */
 extern const volatile bool task_has_btf;
 
+/* The process of a task whose members the program may read as they are. */
+static __always_inline void task_process_of(struct task_struct *task,
+					    struct ps_process *ret_process)
+{
+	ret_process->start_ns = task->group_leader->start_boottime;
+	ret_process->tgid = task->tgid;
+	ret_process->exec_id = task->self_exec_id;
+}
+
 static __always_inline void task_process(struct ps_process *ret_process)
 {
 	if (task_has_btf) {
-		struct task_struct *task = bpf_get_current_task_btf();
-
-		ret_process->start_ns = task->group_leader->start_boottime;
-		ret_process->tgid = task->tgid;
-		ret_process->exec_id = task->self_exec_id;
+		task_process_of(bpf_get_current_task_btf(), ret_process);
 	} else {
 		struct task_struct *task = (void *)bpf_get_current_task();
 

@@ -33,6 +33,10 @@
 	  "a process event found the ring buffer full; the next rescan makes up for it")           \
 	X(FOREIGN_IMAGE, "foreign_image",                                                          \
 	  "a process is bound to another image; the second one's hit was ignored")                 \
+	X(SOCKETS_FULL, "sockets_full",                                                            \
+	  "no room for another connection of a target; it was not counted")                        \
+	X(SOCKET_ORPHANED, "socket_orphaned",                                                      \
+	  "something happened on a connection after its process had ended; not counted")           \
 	X(SAMPLE_LATE, "sample_late",                                                              \
 	  "a process did not show its numbers in time; its last ones, if any, are shown")          \
 	X(SAMPLE_GONE, "sample_gone", "a process had ended when its numbers were to be read")      \

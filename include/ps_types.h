@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+#include "ps_peers.h"
 #include "ps_reasons.h"
 #include "ps_sites.h"
 
@@ -47,10 +48,12 @@
 	X(FAILURES, failures, ps_failures, 8192, 512)         \
 	X(STAGES, stages, ps_stage, 4096, 256)                \
 	X(REQUESTS, requests, ps_requests, 16384, 1024)       \
-	X(ENDPOINTS, endpoints, ps_endpoint, 8192, 512)
+	X(ENDPOINTS, endpoints, ps_endpoint, 8192, 512)       \
+	X(PEERS, peers, ps_peer, 4096, 16)                    \
+	X(CONNECTS, connects, ps_connects, 4096, 16)
 
 /* The longest record. */
-#define PS_MAX_WORDS 32
+#define PS_MAX_WORDS 48
 
 enum ps_record {
 #define X(id, name, type, entries, entries_long) PS_RECORD_##id,
@@ -157,6 +160,9 @@ enum ps_label {
 	PS_LABEL_SCHEMA,
 	PS_LABEL_TABLE
 };
+/* In keys of `peers` and `connects` records. */
+enum ps_peer_label { PS_LABEL_PEER };
+enum ps_connect_label { PS_LABEL_CONNECT_RESULT, PS_LABEL_CONNECT_PEER };
 
 /* The same in keys of `requests` and `endpoints`. */
 enum ps_api_label { PS_LABEL_ENDPOINT, PS_LABEL_METHOD, PS_LABEL_STATUS };

@@ -46,6 +46,7 @@ struct css_set {
 };
 
 struct task_struct {
+	int pid;
 	int tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime; /* since 5.5; ns since boot */
@@ -59,11 +60,13 @@ struct super_block {
 	unsigned int s_dev;
 };
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 	struct super_block *i_sb;
 };
 struct file {
 	struct inode *f_inode;
+	void *private_data; /* of a socket's file: the struct socket */
 };
 struct vm_area_struct {
 	unsigned long vm_start;
@@ -80,6 +83,60 @@ struct bpf_iter__task_vma {
 	struct task_struct *task;
 	struct vm_area_struct *vma;
 };
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+/* TCP sockets. The members of sock_common lie in unnamed unions there. */
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+struct sock_common {
+	__u32 skc_daddr;
+	__u16 skc_dport;
+	unsigned short skc_family;
+	unsigned char skc_state;
+	struct in6_addr skc_v6_daddr;
+	unsigned long skc_flags;
+};
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol; /* since 5.6; before, bits of another member */
+};
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+struct inet_bind_bucket {
+	signed char fastreuse; /* below 0: its port was chosen by connect() */
+};
+struct inet_connection_sock {
+	struct inet_bind_bucket *icsk_bind_hash;
+};
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 rcv_nxt;    /* next from the peer, its FIN included */
+	__u32 copied_seq; /* next to be read by the process, the same */
+	__u32 write_seq;  /* behind the last byte to send, FIN included */
+	__u32 snd_una;    /* first that the peer has not acknowledged */
+	__u32 srtt_us;    /* smoothed round trip in eighths of us */
+	__u32 total_retrans; /* segments; a tcp_info number */
+	__u64 bytes_received; /* how far rcv_nxt has come */
+	__u64 bytes_acked;    /* how far snd_una has come; SYN included if we sent it */
+};
+
+/* The kernel's own numbers: see bpf_core_enum_value. */
+enum sock_flags { SOCK_DONE = 1 };
 
 #pragma clang attribute pop
 

@@ -130,6 +130,13 @@ int probe_shared_lend(const struct probe_shared *shared, struct bpf_object *obje
 	return 0;
 }
 
+int probe_shared_keep(const struct probe_shared *shared, struct bpf_object *object)
+{
+	static const char *const own[] = {NULL};
+
+	return state_keep_maps(shared->state, object, own);
+}
+
 static int64_t clock_now_ns(clockid_t id)
 {
 	struct timespec now;

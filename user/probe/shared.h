@@ -27,6 +27,8 @@ int probe_shared_map_fd(const struct probe_shared *shared, const char *name);
 /* Makes an object that is open but not loaded use the shared maps in place of its own. 0 or -errno.
  */
 int probe_shared_lend(const struct probe_shared *shared, struct bpf_object *object);
+/* Makes the other maps of such an object outlive us, or takes over those that did. 0 or -errno. */
+int probe_shared_keep(const struct probe_shared *shared, struct bpf_object *object);
 /* Brings the distance between wall time and the kernel's clock up to date. 0 or -errno. */
 int probe_shared_sync_clock(struct probe_shared *shared);
 /* Capabilities the maps and programs were made for. */

@@ -176,6 +176,34 @@ static void remove_image_folder(int parent, const char *name)
 	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
+int state_make_sockets(const struct state *state)
+{
+	struct state_path path;
+	int r = state_path(state, &path, STATE_SOCKETS);
+
+	if (r < 0)
+		return r;
+	return mkdir(path.text, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+void state_remove_sockets(const struct state *state, bool (*is_kept)(void *ctx, const char *name),
+			  void *ctx)
+{
+	int fd = state->dir
+		     ? openat(state->dir_fd, STATE_SOCKETS, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+		     : -1;
+	_cleanup_(closedir_p) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && (!is_kept || !is_kept(ctx, entry->d_name)))
+			remove_file(dirfd(dir), entry->d_name);
+	if (!is_kept)
+		unlinkat(state->dir_fd, STATE_SOCKETS, AT_REMOVEDIR);
+}
+
 static void remove_folder(int parent, const char *name)
 {
 	if (strncmp(name, "image_", strlen("image_")) == 0)
@@ -192,6 +220,8 @@ static void remove_hook(int folder, const char *name)
 static void remove_all(int dir_fd)
 {
 	for_each_name(dir_fd, ".", remove_folder);
+	for_each_name(dir_fd, STATE_SOCKETS, remove_file);
+	unlinkat(dir_fd, STATE_SOCKETS, AT_REMOVEDIR);
 	for_each_name(dir_fd, "maps", remove_file);
 	unlinkat(dir_fd, "maps", AT_REMOVEDIR);
 	for_each_name(dir_fd, ".", remove_hook);

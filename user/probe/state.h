@@ -6,6 +6,7 @@
  *   DIR/header                 the schema's version: read before anything else is believed
  *   DIR/maps/NAME              the maps of bpf/maps.bpf.h, and those below that only user space has
  *   DIR/note_exec, note_exit   the hooks that note when a counted process ends
+ *   DIR/sockets/PROGRAM        the links of the socket family
  *   DIR/image_N/dispatch       the programs behind the stubs of image number N
  *   DIR/image_N/link_K         its links to inode K: one, or (perf events) link_K_SITE for each
  * site
@@ -25,6 +26,8 @@
 #include "target/process.h"
 
 struct state;
+
+#define STATE_SOCKETS "sockets"
 
 /* images: number -> this. An image without links is one whose processes' records are still there.
  */
@@ -134,6 +137,12 @@ int state_make_image(const struct state *state, uint32_t image);
 void state_remove_image(const struct state *state, uint32_t image);
 /* Takes the links with this number away. */
 void state_remove_link(const struct state *state, uint32_t image, uint32_t number);
+
+/* Makes the folder of the socket family's links. 0, -ENOENT without state, or -errno. */
+int state_make_sockets(const struct state *state);
+/* Removes its pins but those that is_kept wants; NULL: the folder, too. */
+void state_remove_sockets(const struct state *state, bool (*is_kept)(void *ctx, const char *name),
+			  void *ctx);
 
 /* Silences everything and removes it, the folder too. The state must not be used any more. */
 void state_remove(struct state *state);

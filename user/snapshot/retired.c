@@ -23,6 +23,7 @@ static const uint64_t gauges[PS_RECORD_MAX] = {
     [PS_RECORD_BUFFERS] = WORD(ps_buffer, depth) | WORD(ps_buffer, depth_at_ns) |
 			  WORD(ps_buffer, age_ns) | WORD(ps_buffer, age_at_ns),
     [PS_RECORD_COMMITS] = WORD(ps_commit, freshness_ns) | WORD(ps_commit, freshness_at_ns),
+    [PS_RECORD_PEERS] = WORD(ps_peer, rtt_ns) | WORD(ps_peer, rtt_at_ns) | WORD(ps_peer, open),
 };
 
 static const size_t record_words[PS_RECORD_MAX] = {

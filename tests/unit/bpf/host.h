@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "host_tcp.h"
+
 #define SEC(name)
 /* Here the bodies are called by address, and often: inlined everywhere they would only be slow to
  * compile. */
@@ -43,7 +45,7 @@ struct css_set {
 
 struct task_struct {
 	struct css_set *cgroups;
-	int tgid;
+	int pid, tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime, self_exec_id;
 	struct host_signal {
@@ -77,6 +79,8 @@ static inline __u64 load_unaligned(const __u8 *address)
 	memcpy(&value, address, sizeof(value));
 	return value;
 }
+#define swap_if_equal(address, expected, value) \
+	__sync_val_compare_and_swap(address, expected, value)
 
 #define bpf_core_field_exists(field)            false
 #define bpf_core_field_offset(type, field)      offsetof(type, field)

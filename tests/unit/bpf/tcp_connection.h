@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection as TCP keeps it, driven by the test: each function moves the numbers as the kernel
+ * does and runs the programs where the kernel would.
+ */
+#ifndef TCP_CONNECTION_H
+#define TCP_CONNECTION_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "socket.bpf.h"
+
+#include <arpa/inet.h>
+
+const volatile struct ps_layout layout = {.image = 7};
+const volatile bool task_has_btf = true;
+const volatile bool clock_is_tai = true;
+
+/* How the programs of this test look at sockets. */
+static struct socket_way way;
+
+struct connection {
+	struct tcp_sock tcp;
+	struct inet_bind_bucket bucket;
+};
+
+static inline struct sock *sock_of(struct connection *c)
+{
+	return &c->tcp.inet_conn.sk;
+}
+
+static inline void remote(struct connection *c, const char *address, __u16 port)
+{
+	struct sock_common *common = &sock_of(c)->__sk_common;
+
+	sock_of(c)->sk_protocol = IPPROTO_TCP;
+	common->skc_dport = htons(port);
+	common->skc_family =
+	    inet_pton(AF_INET, address, &common->skc_daddr) == 1 ? AF_INET : AF_INET6;
+	if (common->skc_family == AF_INET6)
+		assert_int_equal(inet_pton(AF_INET6, address, &common->skc_v6_daddr), 1);
+}
+
+static inline void enter(struct connection *c, int state)
+{
+	socket_state_body(sock_of(c), state, way);
+	sock_of(c)->__sk_common.skc_state = (unsigned char)state;
+}
+
+/* As after a SYN and its answer. The first numbers are near the end, so that they wrap around. */
+static inline void number(struct connection *c, __u32 ours, __u32 theirs, bool accepted)
+{
+	c->tcp.write_seq = c->tcp.snd_una = ours + 1;
+	c->tcp.bytes_acked = accepted ? 0 : 1;
+	c->tcp.rcv_nxt = c->tcp.copied_seq = theirs + 1;
+	c->tcp.bytes_received = 0;
+	c->bucket.fastreuse = accepted ? 1 : -1;
+	c->tcp.inet_conn.icsk_bind_hash = &c->bucket;
+}
+
+static inline void dial(struct connection *c, const char *address, __u16 port)
+{
+	remote(c, address, port);
+	sock_of(c)->__sk_common.skc_state = TCP_CLOSE;
+	enter(c, TCP_SYN_SENT);
+}
+
+static inline void establish(struct connection *c)
+{
+	number(c, 0xfffffffa, 0xfffffff0, false);
+	enter(c, TCP_ESTABLISHED);
+}
+
+/* A connection that nobody saw coming. */
+static inline void there(struct connection *c, bool accepted)
+{
+	remote(c, "10.0.0.9", 40000);
+	number(c, 5000, 9000, accepted);
+	sock_of(c)->__sk_common.skc_state = TCP_ESTABLISHED;
+}
+
+/* The process writes; of that, `taken` bytes go into the socket. */
+static inline void send_bytes(struct connection *c, __u32 taken)
+{
+	socket_send_begin_body(sock_of(c), way);
+	c->tcp.write_seq += taken;
+	socket_send_end_body(sock_of(c), way);
+}
+
+static inline void arrive(struct connection *c, __u32 bytes)
+{
+	c->tcp.rcv_nxt += bytes;
+	c->tcp.bytes_received += bytes;
+}
+
+static inline void read_bytes(struct connection *c, __u32 bytes)
+{
+	c->tcp.copied_seq += bytes;
+	socket_receive_body(sock_of(c), way);
+}
+
+static inline void peer_fin(struct connection *c, int state)
+{
+	arrive(c, 1);
+	sock_of(c)->__sk_common.skc_flags |= 1UL << SOCK_DONE;
+	enter(c, state);
+}
+
+/* The state changes before the FIN is queued. */
+static inline void own_fin(struct connection *c, int state)
+{
+	enter(c, state);
+	c->tcp.write_seq++;
+}
+
+static inline void destroy(struct connection *c)
+{
+	socket_destroy_body(sock_of(c), way);
+}
+
+#endif
