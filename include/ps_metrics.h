@@ -41,7 +41,15 @@
 	X(API_REQUEST_SIZE, "api_request_size_bytes", API)                     \
 	X(API_RESPONSE_SIZE, "api_response_size_bytes", API)                   \
 	X(API_IN_FLIGHT, "api_requests_in_flight", API)                        \
-	X(API_ABORTED, "api_requests_aborted_total", API)
+	X(API_ABORTED, "api_requests_aborted_total", API)                      \
+	X(SOCKET_SENT, "socket_sent_bytes_total", SOCKET)                      \
+	X(SOCKET_RECEIVED, "socket_received_bytes_total", SOCKET)              \
+	X(SOCKET_CONNECTS, "socket_connects_total", SOCKET)                    \
+	X(SOCKET_CONNECT_DURATION, "socket_connect_duration_seconds", SOCKET)  \
+	X(SOCKET_RESPONSE, "socket_response_duration_seconds", SOCKET)         \
+	X(SOCKET_RETRANSMITS, "socket_retransmits_total", SOCKET)              \
+	X(SOCKET_RTT, "socket_rtt_seconds", SOCKET)                            \
+	X(SOCKET_OPEN, "socket_open", SOCKET)
 
 /* All of the name: as client_golang's collectors call them. */
 #define PS_RUNTIME_METRICS(X)                                           \

@@ -57,9 +57,14 @@ enum ps_site_id {
 	    PS_SITE_MAX
 };
 
-/* X(enum suffix, name): --no-collector.<name>, and the object bpf/<name>.bpf.c */
-#define PS_PROBED_FAMILIES(X) X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg) X(API, api)
-/* Read by user space when a scrape asks: nothing is attached for them. */
+/*
+ * X(enum suffix, name): --no-collector.<name>, and, of those with probes, the object
+ * bpf/<name>.bpf.c. First what is attached to executables, each for itself; then what is attached
+ * to the kernel; then what user space reads when a scrape asks.
+ */
+#define PS_IMAGE_FAMILIES(X)  X(CDC, cdc) X(BUFFER, buffer) X(ICEBERG, iceberg) X(API, api)
+#define PS_KERNEL_FAMILIES(X) X(SOCKET, socket)
+#define PS_PROBED_FAMILIES(X) PS_IMAGE_FAMILIES(X) PS_KERNEL_FAMILIES(X)
 #define PS_READ_FAMILIES(X)   X(RUNTIME, runtime) X(PROCESS, process)
 #define PS_FAMILIES(X)        PS_PROBED_FAMILIES(X) PS_READ_FAMILIES(X)
 
@@ -70,11 +75,10 @@ enum ps_family {
 	    PS_FAMILY_MAX
 };
 
-/* Those with probes come first. */
+#define PS_ONE_FAMILY(id, name) +1
 enum {
-#define X(id, name) +1
-	PS_PROBED_FAMILY_MAX = 0 PS_PROBED_FAMILIES(X)
-#undef X
+	PS_IMAGE_FAMILY_MAX = 0 PS_IMAGE_FAMILIES(PS_ONE_FAMILY),
+	PS_PROBED_FAMILY_MAX = 0 PS_PROBED_FAMILIES(PS_ONE_FAMILY)
 };
 
 #endif

@@ -33,6 +33,7 @@ struct app {
 	pthread_mutex_t lock; /* registry and targets: main thread writes, scrapes read */
 	struct probe_shared *shared;
 	struct registry *registry;
+	struct sockets *sockets;
 	struct target_table targets;
 	struct identities *identities;
 	struct metric_admission *admission;
@@ -90,6 +91,9 @@ static int put_target(struct app *app, pid_t pid, uint64_t start_ticks,
 	target->exe = finding->exe;
 	target->seen = true;
 	target->state = attached ? registry_image_state(found->image) : TARGET_REFUSED;
+	if (target->state == TARGET_ATTACHED &&
+	    sockets_reason(app->sockets) == PLAN_REASON_NO_BACKEND)
+		target->state = TARGET_PARTIAL;
 	log_info("process %d is philotes-%s, %s, binary %s: %s", pid, found->image->facts.service,
 		 found->image->facts.go_version, found->image->binary,
 		 target_state_name(target->state));
@@ -107,13 +111,15 @@ static int look(struct app *app, pid_t pid, struct finding *ret_finding)
 	return r;
 }
 
-/* Under the lock. */
 static int settle(struct app *app, pid_t pid, const struct finding *finding,
 		  struct image **ret_image, bool *ret_attached)
 {
 	uint64_t begun_ns = monotonic_ns();
-	int r = registry_settle(app->registry, pid, finding, ret_image, ret_attached);
+	int r;
 
+	pthread_mutex_lock(&app->lock);
+	r = registry_settle(app->registry, pid, finding, ret_image, ret_attached);
+	pthread_mutex_unlock(&app->lock);
 	if (r == 0 && !finding->known)
 		endpoint_note_attach(app->endpoint, monotonic_ns() - begun_ns);
 	return r;
@@ -140,11 +146,14 @@ static void consider(struct app *app, pid_t pid, const struct ps_process *proces
 	r = process_stat_read(pid, &stat);
 	if (r == 0)
 		r = look(app, pid, &finding);
-	if (r == 0) {
-		pthread_mutex_lock(&app->lock);
+	if (r == 0)
 		r = settle(app, pid, &finding, &observed.image, &attached);
-		if (r == 0)
-			r = put_target(app, pid, stat.start_ticks, &finding, &observed, attached);
+	if (r == 0) {
+		if (observed.image->plan.metric_reason[PS_METRIC_SOCKET_SENT] == PLAN_REASON_NONE)
+			observed.socket_reason =
+			    sockets_adopt(app->sockets, pid, observed.image->number);
+		pthread_mutex_lock(&app->lock);
+		r = put_target(app, pid, stat.start_ticks, &finding, &observed, attached);
 		pthread_mutex_unlock(&app->lock);
 	}
 	if (r < 0 && r != -ENOENT && r != -ESRCH)
@@ -251,6 +260,7 @@ static struct scrape_source scrape_source_of(struct app *app)
 	    .options = app->options,
 	    .shared = app->shared,
 	    .registry = app->registry,
+	    .sockets = app->sockets,
 	    .targets = &app->targets,
 	    .identities = app->identities,
 	};
@@ -475,6 +485,9 @@ static int start(struct app *app)
 	if (r == 0)
 		r = registry_new(app->shared, &app->options->plan, &app->registry);
 	if (r == 0)
+		r = sockets_new(app->shared, app->options->plan.family_off[PS_FAMILY_SOCKET],
+				app->options->socket_backend, &app->sockets);
+	if (r == 0)
 		r = shown_recall(app->state, &app->admission);
 	if (r == 0)
 		r = sampler_new(&app->sampler);
@@ -509,6 +522,7 @@ static void finish(struct app *app)
 	identities_free(app->identities);
 	if (app->stop && app->options->remove_on_stop)
 		state_remove(app->state);
+	sockets_free(app->sockets);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
 	state_close(app->state);

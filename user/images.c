@@ -163,7 +163,8 @@ static void fail_plan(struct plan *plan, enum plan_reason reason)
 		if (plan->site_reason[id] == PLAN_REASON_NONE)
 			plan->site_reason[id] = (uint8_t)reason;
 	for (int id = 0; id < PS_METRIC_MAX; id++)
-		if (plan->metric_reason[id] == PLAN_REASON_NONE)
+		if (plan->metric_reason[id] == PLAN_REASON_NONE &&
+		    plan_family_is_of_images(plan_metric_family((enum ps_metric)id)))
 			plan->metric_reason[id] = (uint8_t)reason;
 	plan->nsites = 0;
 }

@@ -142,6 +142,19 @@ static const char *set_max_series(struct options *options, const char *value)
 	return NULL;
 }
 
+static const char *set_socket_backend(struct options *options, const char *value)
+{
+	int backend = 0;
+
+	while (backend < PROBE_SOCKET_BACKEND_MAX &&
+	       strcmp(value, probe_socket_backend_name((enum probe_socket_backend)backend)) != 0)
+		backend++;
+	options->socket_backend = (enum probe_socket_backend)backend;
+	return backend < PROBE_SOCKET_BACKEND_MAX || strcmp(value, "auto") == 0
+		   ? NULL
+		   : "must be auto, fentry, tracepoint or kprobe";
+}
+
 static const char *set_log_level(struct options *options, const char *value)
 {
 	return log_level_parse(value, &options->log_level) < 0
@@ -197,7 +210,9 @@ static const struct option_row rows[] = {
 	 set_no_collector_##id},
 	PS_READ_FAMILIES(X)
 #undef X
-	    {"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
+	    {"socket.backend", "WAY", "auto, fentry, tracepoint or kprobe (default auto: the best)",
+	     set_socket_backend},
+    {"log.level", "LEVEL", "debug, info, warn or error (default info)", set_log_level},
     {"log.format", "FORMAT", "logfmt or json (default logfmt)", set_log_format},
     {"help", NULL, "print this and exit", NULL},
     {"version", NULL, "print the version and exit", NULL},
@@ -395,6 +410,7 @@ int options_parse(int argc, char **argv, struct options *ret_options,
 	    .identity_ttl_ns = 15 * 60 * 1000000000ULL,
 	    .image_ttl_ns = 10 * 60 * 1000000000ULL,
 	    .state_dir = STATE_DIR_DEFAULT,
+	    .socket_backend = PROBE_SOCKET_BACKEND_MAX,
 	    .metrics = {.namespace_name = "philotes", .max_series = 2000},
 	    .log_level = LOG_LEVEL_INFO,
 	};

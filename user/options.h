@@ -8,6 +8,7 @@
 #include "http/server.h"
 #include "metric/input.h"
 #include "plan/plan.h"
+#include "probe/socket.h"
 #include "util/log.h"
 
 #define OPTIONS_MAX_ADDRESSES 16
@@ -26,6 +27,7 @@ struct options {
 	bool remove_on_stop;
 	struct metric_options metrics;
 	struct plan_options plan;
+	enum probe_socket_backend socket_backend; /* PROBE_SOCKET_BACKEND_MAX = the best */
 	enum log_level log_level;
 	enum log_format log_format;
 	char *environment; /* owned: what addresses from the environment point into */

@@ -323,13 +323,6 @@ static bool is_philotes(const struct facts *facts)
 	return facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES;
 }
 
-/* What it is could not be learnt, and that is not how files that are something else end: shown. */
-static bool is_suspect(const struct facts *facts)
-{
-	return facts->refusal >= PLAN_REASON_INSPECTOR_FAILED &&
-	       facts->refusal <= PLAN_REASON_INSPECTOR_LIED;
-}
-
 /* Whether the file was looked at before; what it shows is enough for one that is not Philotes. */
 static const struct inode *find_known(const struct registry *registry, struct finding *finding)
 {
@@ -355,7 +348,7 @@ int registry_look(const struct registry *registry, pid_t pid, struct finding *re
 		r = confine_inspect(finding.exe_fd, NULL, &finding.facts);
 		if (r < 0)
 			return r;
-		if (is_suspect(&finding.facts))
+		if (plan_is_suspect(&finding.facts))
 			strcpy(finding.facts.service, "unknown");
 	}
 	*ret_finding = finding;
@@ -497,7 +490,7 @@ enum target_state registry_image_state(const struct image *image)
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
 		enum plan_reason reason = image->plan.metric_reason[id];
 
-		if (!plan_family_is_probed(plan_metric_family((enum ps_metric)id)))
+		if (!plan_family_is_of_images(plan_metric_family((enum ps_metric)id)))
 			continue;
 		made += reason == PLAN_REASON_NONE;
 		missing += reason != PLAN_REASON_NONE && reason != PLAN_REASON_OTHER_SERVICE;

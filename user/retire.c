@@ -121,8 +121,10 @@ static int remove_process(const struct retiring *retiring, const struct ps_proce
 	FAULT_POINT(remove_process);
 	r = bpf_map_delete_elem(probe_shared_map_fd(shared, "processes"), process);
 	FAULT_POINT(disown_process);
-	if (r == 0)
+	if (r == 0) {
 		identities_forget_process(retiring->source->identities, process);
+		sockets_forget(retiring->source->sockets, process);
+	}
 	return r;
 }
 

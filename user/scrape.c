@@ -33,6 +33,7 @@ struct page {
 	struct metric_targets *targets;
 	struct metric_probe_sites *sites;
 	struct metric_probe_info *infos;
+	struct metric_socket socket;
 	struct metric_input input;
 	char libbpf_version[16];
 	char metric_names[PS_METRIC_MAX][128]; /* as they are exported */
@@ -89,12 +90,15 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
 {
 	struct probe_shared *shared = source->shared;
 	struct state *state = probe_shared_state(shared);
+	const struct probe_socket *sockets = sockets_probe(source->sockets);
 	const struct snapshot_counted counted[] = {
 	    {"goroutines", probe_shared_map_fd(shared, "goroutines")},
 	    {"serving_outer", probe_shared_map_fd(shared, "serving_outer")},
 	    {"texts", probe_shared_map_fd(shared, "texts")},
 	    {"identities", state_map_fd(state, STATE_IDENTITIES)},
 	    {"totals", state_map_fd(state, STATE_TOTALS)},
+	    {"sockets", sockets ? probe_socket_sockets_fd(sockets) : -1},
+	    {"socket_targets", sockets ? probe_socket_targets_fd(sockets) : -1},
 	};
 	struct snapshot_source maps = {
 #define X(id, name, type, entries, entries_long)                      \
@@ -133,6 +137,9 @@ static int take_snapshot(const struct scrape_source *source, struct page *page)
 	for (int reason = 0; reason < PS_DROP_MAX; reason++)
 		page->snapshot->drops[reason] += own[reason];
 	page->snapshot->drops[PS_DROP_RECURSION] += probe_shared_recursions(source->shared);
+	if (sockets_probe(source->sockets))
+		page->snapshot->drops[PS_DROP_RECURSION] +=
+		    probe_socket_recursions(sockets_probe(source->sockets));
 	n = registry_images(source->registry, &images);
 	for (size_t i = 0; i < n; i++)
 		if (images[i]->probe)
@@ -378,7 +385,11 @@ static const char *probe_state(enum plan_reason reason)
 {
 	if (reason == PLAN_REASON_NONE)
 		return "attached";
-	if (reason == PLAN_REASON_ATTACH_FAILED || reason == PLAN_REASON_LOAD_FAILED)
+	/* Counted, but not as it should. */
+	if (reason == PLAN_REASON_AMBIGUOUS_PEER || reason == PLAN_REASON_ENVIRONMENT_UNREADABLE)
+		return "attached";
+	if (reason == PLAN_REASON_ATTACH_FAILED || reason == PLAN_REASON_LOAD_FAILED ||
+	    reason == PLAN_REASON_NO_BACKEND)
 		return "failed";
 	return "skipped";
 }
@@ -419,6 +430,20 @@ static void name_metrics(struct page *page, const char *namespace_name)
 				 sizeof(page->metric_names[id]));
 }
 
+/* What is wrong with the sockets of a process that runs this image. */
+static enum plan_reason socket_reason(const struct scrape_source *source, const struct image *image)
+{
+	enum plan_reason reason = sockets_reason(source->sockets);
+
+	for (size_t i = 0; i < source->targets->n && reason == PLAN_REASON_NONE; i++) {
+		const struct observed *observed = source->targets->targets[i].image;
+
+		if (observed && observed->image == image)
+			reason = observed->socket_reason;
+	}
+	return reason;
+}
+
 /* Whether this executable could only tell how full the buffer is from a back-pressure check that no
  * process of it makes. */
 static bool lacks_backpressure(const struct snapshot *snapshot, const struct image *image)
@@ -439,23 +464,26 @@ static bool lacks_backpressure(const struct snapshot *snapshot, const struct ima
 	return lacks;
 }
 
-static enum plan_reason metric_reason(const struct page *page, const struct image *image,
-				      enum ps_metric id)
+static enum plan_reason metric_reason(const struct scrape_source *source, const struct page *page,
+				      const struct image *image, enum ps_metric id)
 {
 	enum plan_reason reason = image->plan.metric_reason[id];
 
+	if (reason == PLAN_REASON_NONE && plan_metric_family(id) == PS_FAMILY_SOCKET)
+		return socket_reason(source, image);
 	if (reason == PLAN_REASON_NONE && id == PS_METRIC_BUFFER_DEPTH &&
 	    lacks_backpressure(page->snapshot, image))
 		return PLAN_REASON_BACKPRESSURE_OFF;
 	return reason;
 }
 
-static void describe_image(struct page *page, const struct image *image, const char *service)
+static void describe_image(const struct scrape_source *source, struct page *page,
+			   const struct image *image, const char *service)
 {
 	const char *binary = keep_text(page, image->binary);
 
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
-		enum plan_reason reason = metric_reason(page, image, (enum ps_metric)id);
+		enum plan_reason reason = metric_reason(source, page, image, (enum ps_metric)id);
 
 		page->infos[page->input.ninfos++] = (struct metric_probe_info){
 		    .service = service,
@@ -485,9 +513,26 @@ static int describe_images(const struct scrape_source *source, struct page *page
 			continue;
 		service = keep_text(page, images[i]->facts.service);
 		count_image_sites(page, images[i], service);
-		describe_image(page, images[i], service);
+		describe_image(source, page, images[i], service);
 	}
 	return 0;
+}
+
+/* Which backend runs, and what it can't see. */
+static void describe_sockets(const struct scrape_source *source, struct page *page)
+{
+	const struct probe_socket *probe = sockets_probe(source->sockets);
+	enum probe_socket_backend backend =
+	    probe ? probe_socket_backend(probe) : PROBE_SOCKET_BACKEND_MAX;
+
+	if (sockets_reason(source->sockets) == PLAN_REASON_FAMILY_OFF)
+		return;
+	page->socket = (struct metric_socket){
+	    .backend = probe_socket_backend_name(backend),
+	    .exact = probe_socket_is_exact(backend),
+	    .unseen = probe_socket_unseen(backend),
+	};
+	page->input.socket = &page->socket;
 }
 
 static void finish_input(struct page *page)
@@ -530,6 +575,7 @@ int scrape_take(const struct scrape_source *source, struct page **ret_page)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
+	describe_sockets(source, page);
 	finish_input(page);
 	*ret_page = TAKE_PTR(page);
 	return 0;

@@ -6,6 +6,7 @@
 #include "identities.h"
 #include "options.h"
 #include "registry.h"
+#include "sockets.h"
 
 /* What a target's entry carries besides its place in the table (struct target.image). */
 struct observed {
@@ -18,6 +19,7 @@ struct observed {
 	 */
 	bool settled;
 	struct identity identity;
+	enum plan_reason socket_reason; /* what is wrong with how its sockets are counted */
 };
 
 struct samples;
@@ -26,6 +28,7 @@ struct scrape_source {
 	const struct options *options;
 	struct probe_shared *shared;
 	struct registry *registry;
+	const struct sockets *sockets;
 	struct target_table *targets; /* struct target.image is a struct observed */
 	struct identities *identities;
 	const struct samples *samples; /* of their processes, for a page */

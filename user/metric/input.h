@@ -54,6 +54,13 @@ struct metric_probe_info {
 	const char *service, *binary, *family, *metric, *state, *reason;
 };
 
+/* philoscope_socket_backend{backend,exact,unseen} = 1: one row for each thing it can't see. */
+struct metric_socket {
+	const char *backend;
+	bool exact;
+	const char *const *unseen; /* NULL-terminated */
+};
+
 /* One row of philoscope_series{metric} and philoscope_series_overflow_total{metric}. */
 struct metric_written {
 	const char *metric; /* its whole name */
@@ -101,6 +108,7 @@ struct metric_input {
 	size_t nsites;
 	const struct metric_probe_info *infos;
 	size_t ninfos;
+	const struct metric_socket *socket; /* NULL = the family is switched off */
 	const char *version, *revision, *compiler, *libbpf_version;
 	const struct metric_self *self; /* NULL = nothing */
 	/* What was written of each target metric: metric_expose fills that in by itself. */

@@ -101,3 +101,17 @@ void metric_timing_add(struct metric_timing *timing, uint64_t ns)
 	timing->buckets[i]++;
 	timing->sum_ns += ns;
 }
+
+bool metric_own_socket(const struct metric_input *input, size_t i, struct metric_own *ret_row)
+{
+	const struct metric_socket *socket = input->socket;
+	size_t n = 0;
+
+	while (socket && socket->unseen[n])
+		n++;
+	if (i >= n)
+		return false;
+	*ret_row = (struct metric_own){
+	    {socket->backend, socket->exact ? "true" : "false", socket->unseen[i]}, {1}};
+	return true;
+}

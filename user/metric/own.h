@@ -18,5 +18,6 @@ bool metric_own_self(const struct metric_input *input, size_t i, struct metric_o
 
 /* Where the values of that one lie. */
 const void *metric_own_self_record(const struct metric_input *input);
+bool metric_own_socket(const struct metric_input *input, size_t i, struct metric_own *ret_row);
 
 #endif

@@ -29,6 +29,7 @@ BOUNDS(commit_duration_bounds, PS_COMMIT_DURATION_BOUNDS);
 BOUNDS(timing_bounds, METRIC_TIMING_BOUNDS);
 BOUNDS(request_duration_bounds, PS_REQUEST_DURATION_BOUNDS);
 BOUNDS(body_size_bounds, PS_BODY_SIZE_BOUNDS);
+BOUNDS(socket_bounds, PS_SOCKET_BOUNDS);
 
 #define ONE(label)                               \
 	{                                        \
@@ -78,6 +79,10 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
 				 .kind = PS_RECORD_ENDPOINTS,
 				 .parts = {ONE(ENDPOINT), ONE(METHOD)}},
     [METRIC_RECORD_PROCESSES] = {.processes = true},
+    [METRIC_RECORD_PEERS] = {.labels = {"peer"}, .kind = PS_RECORD_PEERS, .parts = {ONE(PEER)}},
+    [METRIC_RECORD_CONNECTS] = {.labels = {"peer", "result"},
+				.kind = PS_RECORD_CONNECTS,
+				.parts = {ONE(CONNECT_PEER), ONE(CONNECT_RESULT)}},
     [METRIC_RECORD_SAMPLES] = {.labels = {"pid", "version"}, .sampled = true},
     [METRIC_RECORD_BUILD] = {.labels = {"version", "revision", "compiler", "libbpf_version"},
 			     .own = metric_own_build},
@@ -91,6 +96,7 @@ const struct metric_record_info metric_records[METRIC_RECORD_MAX] = {
     [METRIC_RECORD_SELF] = {.own = metric_own_self,
 			    .record = metric_own_self_record,
 			    .since_start = true},
+    [METRIC_RECORD_SOCKET] = {.labels = {"backend", "exact", "unseen"}, .own = metric_own_socket},
 };
 
 /* Name and family of a target metric are those of ps_metrics.h. */
@@ -105,6 +111,10 @@ PS_METRICS(X)
 #define UPDATES(type, counts)                     \
 	.updates = offsetof(struct type, counts), \
 	.nupdates = sizeof(((struct type *)0)->counts) / sizeof(uint64_t)
+
+/* Roles are few: only with a --metrics.max-series below their number is one a series called
+ * _overflow. How often it moved is told by its answers: bytes have no count of their own. */
+#define PEER_UPDATES UPDATES(ps_peer, response_buckets)
 
 /* The rows of targets, by the record that the number is in. The help text comes last. */
 #define VALUE(id, rec, n, of, member)                              \
@@ -262,6 +272,40 @@ const struct metric_row metric_table[] = {
 	{COUNTER(API_ABORTED, ENDPOINTS, 2, ps_endpoint, aborted), .unit = "",
 	 .help = "Requests whose handlers ended in a panic (or Goexit): Philotes' own counters "
 		 "never see these."},
+    [PS_METRIC_SOCKET_SENT] = {COUNTER(SOCKET_SENT, PEERS, 1, ps_peer, sent_bytes), PEER_UPDATES,
+			       .unit = "bytes",
+			       .help = "Bytes that the process sent on TCP connections, as TCP's "
+				       "own numbers say."},
+    [PS_METRIC_SOCKET_RECEIVED] = {COUNTER(SOCKET_RECEIVED, PEERS, 1, ps_peer, received_bytes),
+				   PEER_UPDATES, .unit = "bytes",
+				   .help = "Bytes that the process read from TCP connections; "
+					   "those it only peeked at are not among them."},
+    [PS_METRIC_SOCKET_CONNECTS] = {COUNTER(SOCKET_CONNECTS, CONNECTS, 2, ps_connects, connects),
+				   .unit = "",
+				   .help = "Outgoing connections that were established, or were "
+					   "not (refused, timed out, given up)."},
+    [PS_METRIC_SOCKET_CONNECT_DURATION] =
+	{HISTOGRAM(SOCKET_CONNECT_DURATION, PEERS, 1, ps_peer, connect_buckets, connect_sum_ns,
+		   socket_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time from the SYN of an outgoing connection until it was established."},
+    [PS_METRIC_SOCKET_RESPONSE] =
+	{HISTOGRAM(SOCKET_RESPONSE, PEERS, 1, ps_peer, response_buckets, response_sum_ns,
+		   socket_bounds),
+	 .unit = "seconds", .format = METRIC_NS,
+	 .help = "Time from the last byte sent on a connection until the process read the first "
+		 "byte that came back after it. For peer client it is the client that answers."},
+    [PS_METRIC_SOCKET_RETRANSMITS] = {COUNTER(SOCKET_RETRANSMITS, PEERS, 1, ps_peer, retransmits),
+				      .unit = "",
+				      .help = "TCP segments that were sent again, SYNs included."},
+    [PS_METRIC_SOCKET_RTT] = {GAUGE(SOCKET_RTT, PEERS, 1, ps_peer, rtt_ns, rtt_at_ns), PEER_UPDATES,
+			      .unit = "seconds", .format = METRIC_NS, .merge = METRIC_LATEST,
+			      .help =
+				  "Smoothed round-trip time of the connection that was used last."},
+    [PS_METRIC_SOCKET_OPEN] = {VALUE(SOCKET_OPEN, PEERS, 1, ps_peer, open), .type = METRIC_GAUGE,
+			       PEER_UPDATES, .unit = "", .format = METRIC_SIGNED,
+			       .help = "TCP connections that are established, as far as they have "
+				       "been used."},
 #define X(id, number, kind, unit_format, named_unit, text)                    \
 	[PS_METRIC_##id] = {                                                  \
 	    .prefix = METRIC_PREFIX_NONE,                                     \
@@ -361,11 +405,23 @@ const struct metric_row metric_table[] = {
 	SELF("series_overflow_total"),
 	.type = METRIC_COUNTER,
 	.unit = "",
-	.help = "Updates that went to a series called _overflow because of --metrics.max-series; "
+	.help = "Updates that went to a series called _overflow because of "
+		"--metrics.max-series; "
 		"where updates are not counted, label sets that did.",
 	.record = METRIC_RECORD_WRITTEN,
 	.nlabels = 1,
 	.value = OWN_VALUE(1),
+    },
+    {
+	SELF("socket_backend"),
+	.type = METRIC_GAUGE,
+	.unit = "",
+	.help = "How sockets are seen, whether no call is missed, and what can't be seen, "
+		"a row for "
+		"each; always 1.",
+	.merge = METRIC_GREATEST,
+	.record = METRIC_RECORD_SOCKET,
+	.nlabels = 3,
     },
     {
 	SELF("map_entries"),
@@ -380,8 +436,8 @@ const struct metric_row metric_table[] = {
 	SELF("map_capacity"),
 	.type = METRIC_GAUGE,
 	.unit = "",
-	.help =
-	    "Entries a kernel map has room for; beyond them, numbers are dropped with a reason.",
+	.help = "Entries a kernel map has room for; beyond them, numbers are dropped with "
+		"a reason.",
 	.record = METRIC_RECORD_MAPS,
 	.nlabels = 1,
 	.value = OWN_VALUE(1),

@@ -59,6 +59,11 @@ bool plan_family_is_probed(enum ps_family family)
 	return family < (enum ps_family)PS_PROBED_FAMILY_MAX;
 }
 
+bool plan_family_is_of_images(enum ps_family family)
+{
+	return family < (enum ps_family)PS_IMAGE_FAMILY_MAX;
+}
+
 void plan_metric_name(enum ps_metric metric, const char *namespace_name, char *ret_name,
 		      size_t size)
 {
@@ -118,22 +123,40 @@ static bool is_of_others(const struct facts *facts, enum ps_family family)
 	return false;
 }
 
+bool plan_is_suspect(const struct facts *facts)
+{
+	return facts->refusal >= PLAN_REASON_INSPECTOR_FAILED &&
+	       facts->refusal <= PLAN_REASON_INSPECTOR_LIED;
+}
+
+/* What is counted in the kernel only has to know that it is Philotes. */
+static enum plan_reason reason_of_refusal(const struct facts *facts, enum ps_family family)
+{
+	bool is_philotes = facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES &&
+			   !plan_is_suspect(facts);
+
+	return family == PS_FAMILY_SOCKET && is_philotes ? PLAN_REASON_NONE : facts->refusal;
+}
+
 /* Why nothing of a family may be attached here, whatever the binary holds. */
 static enum plan_reason reason_of_family(const struct facts *facts,
 					 const struct plan_options *options, enum ps_family family)
 {
 	uint16_t machine = options->machine ? options->machine : NATIVE_MACHINE;
+	enum plan_reason reason = reason_of_refusal(facts, family);
 
 	/* What /proc says of a process depends on nothing in its file but that it is Philotes. */
 	if (family == PS_FAMILY_PROCESS && facts->path[0])
 		return options->family_off[family] ? PLAN_REASON_FAMILY_OFF : PLAN_REASON_NONE;
-	if (facts->refusal != PLAN_REASON_NONE)
-		return facts->refusal;
+	if (reason != PLAN_REASON_NONE)
+		return reason;
 	if (is_of_others(facts, family))
 		return PLAN_REASON_OTHER_SERVICE;
 	if (options->family_off[family])
 		return PLAN_REASON_FAMILY_OFF;
-	return facts->machine == machine ? PLAN_REASON_NONE : PLAN_REASON_ARCH_UNSUPPORTED;
+	return facts->refusal != PLAN_REASON_NONE || facts->machine == machine
+		   ? PLAN_REASON_NONE
+		   : PLAN_REASON_ARCH_UNSUPPORTED;
 }
 
 static enum plan_reason reason_of_fields(const struct facts *facts, uint64_t mask)
@@ -251,7 +274,7 @@ static uint64_t plan_hash(const struct facts *facts, const struct plan *plan)
 	hash = hash_add(hash, &plan->layout, sizeof(plan->layout));
 	hash = hash_add(hash, plan->site_reason, sizeof(plan->site_reason));
 	for (int i = 0; i < PS_METRIC_MAX; i++)
-		if (plan_family_is_probed(plan_metric_family((enum ps_metric)i)))
+		if (plan_family_is_of_images(metric_families[i]))
 			hash = hash_add(hash, &plan->metric_reason[i], 1);
 	for (int i = 0; i < PS_SITE_MAX; i++)
 		hash = hash_add(hash, &facts->sites[i].file_offset, sizeof(uint64_t));

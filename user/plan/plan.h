@@ -18,6 +18,9 @@ struct plan {
 	uint64_t hash; /* of everything that decides what is loaded and attached (FNV-1a) */
 };
 
+/* What it is could not be learnt, and that is not how files that are something else end. */
+bool plan_is_suspect(const struct facts *facts);
+
 /* Never fails: a refused binary gives a plan that attaches nothing, each row with the refusal as
  * reason. */
 void plan_make(const struct facts *facts, const struct plan_options *options,
@@ -29,6 +32,8 @@ enum ps_family plan_metric_family(enum ps_metric metric);
 const char *plan_family_name(enum ps_family family);
 /* Whether probes are attached for it; the others are read when a scrape asks. */
 bool plan_family_is_probed(enum ps_family family);
+/* Whether these are probes of an executable, and not of the kernel. */
+bool plan_family_is_of_images(enum ps_family family);
 /* A metric's name as it is exported. */
 void plan_metric_name(enum ps_metric metric, const char *namespace_name, char *ret_name,
 		      size_t size);

@@ -58,7 +58,12 @@
 	  "the worker runs without back-pressure, whose check would tell")                         \
 	X(ATTACH_FAILED, "attach_failed", "the kernel refused to attach; see the log")             \
 	X(LOAD_FAILED, "load_failed", "the kernel refused to load the program; see the log")       \
-	X(ARCH_UNSUPPORTED, "arch_unsupported", "built for another machine than this one")
+	X(ARCH_UNSUPPORTED, "arch_unsupported", "built for another machine than this one")         \
+	X(NO_BACKEND, "no_backend", "the kernel attaches none of the ways to see sockets")         \
+	X(AMBIGUOUS_PEER, "ambiguous_peer",                                                        \
+	  "two roles of its configuration share an address: counted as other")                     \
+	X(ENVIRONMENT_UNREADABLE, "environment_unreadable",                                        \
+	  "its configuration could not be read: counted as other")
 
 enum plan_reason {
 #define X(id, text, help) PLAN_REASON_##id,

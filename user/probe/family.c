@@ -29,13 +29,13 @@
 		*family = (struct family){skel, name##_destroy, skel->obj};                   \
 		return 0;                                                                     \
 	}
-PS_PROBED_FAMILIES(X)
+PS_IMAGE_FAMILIES(X)
 #undef X
 
-static int (*const opens[PS_PROBED_FAMILY_MAX])(const struct ps_layout *,
-						const struct kernel_features *, struct family *) = {
+static int (*const opens[PS_IMAGE_FAMILY_MAX])(const struct ps_layout *,
+					       const struct kernel_features *, struct family *) = {
 #define X(id, name) [PS_FAMILY_##id] = name##_open,
-    PS_PROBED_FAMILIES(X)
+    PS_IMAGE_FAMILIES(X)
 #undef X
 };
 

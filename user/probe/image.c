@@ -23,7 +23,7 @@ struct image_link {
 struct probe_image {
 	const struct attach_backend *backend; /* not owned */
 	struct stub_bpf *stub;
-	struct family families[PS_PROBED_FAMILY_MAX];
+	struct family families[PS_IMAGE_FAMILY_MAX];
 	struct attach_site sites[PS_SITE_MAX];
 	unsigned int nsites;
 	struct image_link *links; /* owned array */
@@ -74,7 +74,7 @@ void probe_image_free(struct probe_image *image)
 		close_link(&image->links[i]);
 	free(image->links);
 	stub_bpf__destroy(image->stub);
-	for (int id = 0; id < PS_PROBED_FAMILY_MAX; id++)
+	for (int id = 0; id < PS_IMAGE_FAMILY_MAX; id++)
 		family_close(&image->families[id]);
 	free(image);
 }
@@ -184,7 +184,7 @@ static int image_load_programs(struct probe_image *image, const struct probe_sha
 {
 	int r = image_open_families(image, plan, probe_shared_features(shared));
 
-	for (int id = 0; id < PS_PROBED_FAMILY_MAX && r == 0; id++) {
+	for (int id = 0; id < PS_IMAGE_FAMILY_MAX && r == 0; id++) {
 		struct bpf_object *object = image->families[id].object;
 
 		if (!object)
@@ -367,7 +367,7 @@ uint64_t probe_image_recursions(const struct probe_image *image)
 {
 	uint64_t sum = programs_recursions(image->stub->obj);
 
-	for (int id = 0; id < PS_PROBED_FAMILY_MAX; id++)
+	for (int id = 0; id < PS_IMAGE_FAMILY_MAX; id++)
 		if (image->families[id].object)
 			sum += programs_recursions(image->families[id].object);
 	return sum;

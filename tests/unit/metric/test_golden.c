@@ -94,6 +94,8 @@ static void fill_own(struct metric_input *input)
 	    {"worker", "0123456789ab", "cdc", "philotes_cdc_events_total", "attached", ""},
 	    {"worker", "0123456789ab", "cdc", "philotes_cdc_lag_seconds", "skipped",
 	     "field_absent"}};
+	static const char *const unseen[] = {"unix", "mptcp", NULL};
+	static const struct metric_socket socket = {"tracepoint", true, unseen};
 	static const struct metric_self self = {
 	    .analysis = {.sum_ns = 7500000, .buckets = {1, 1}},
 	    .attach = {.sum_ns = 6123000000, .buckets = {[METRIC_TIMING_BUCKETS - 1] = 1}},
@@ -116,6 +118,7 @@ static void fill_own(struct metric_input *input)
 	input->compiler = "gcc 12";
 	input->libbpf_version = "1.1";
 	input->self = &self;
+	input->socket = &socket;
 }
 
 /* One process of each identity; the numbers are as wide as those above. */

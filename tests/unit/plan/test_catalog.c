@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "plan/facts.h"
 #include "plan/plan.h"
 
 static void test_sites(void **state)
@@ -97,12 +98,12 @@ static void test_masks(void **state)
 		used |= catalog_site_fields[i];
 	}
 	for (int i = 0; i < PS_METRIC_MAX; i++) {
-		bool probed = plan_family_is_probed(plan_metric_family((enum ps_metric)i));
+		enum ps_family family = plan_metric_family((enum ps_metric)i);
 
-		assert_int_equal(catalog_metrics[i].sites != 0, probed);
+		/* Other families need nothing of the executable, or numbers alone. */
+		assert_int_equal(catalog_metrics[i].sites != 0, plan_family_is_of_images(family));
 		assert_int_equal(catalog_metric_numbers[i] != 0,
-				 plan_metric_family((enum ps_metric)i) == PS_FAMILY_RUNTIME &&
-				     i != PS_METRIC_GO_INFO);
+				 family == PS_FAMILY_RUNTIME && i != PS_METRIC_GO_INFO);
 		numbers |= catalog_metric_numbers[i];
 		assert_int_equal(catalog_metrics[i].sites & ~sites, 0);
 		assert_int_equal(catalog_metrics[i].instead & ~sites, 0);
