@@ -48,8 +48,9 @@ def killed_after(seconds, observer):
 
 
 def page(scrape):
-    """All that is said of targets, but for the process's own numbers."""
-    return {key: value for key, value in scrape.values.items() if key[0].startswith("philotes_")}
+    """All that is said of targets, but for the process's own numbers, and its connections: the test's own are among them."""
+    return {key: value for key, value in scrape.values.items()
+            if key[0].startswith("philotes_") and not key[0].startswith("philotes_socket_")}
 
 
 def grown(after, before):

@@ -27,13 +27,15 @@ RECORDS = len(TABLES) * len(OPERATIONS) + 1  # of a worker with one source, that
 PERF = {"PHILOSCOPE_WITHOUT": "uprobe_multi"}
 
 # Where each of them is reached: name, and which time of passing. PASSED_IN are the stories below.
-FIRST_START = ["pin_map:1", "pin_map:2", "pin_map:6", "load_shared", "pin_hook:1", "pin_hook:2", "number_image", "write_image", "make_image", "pin_dispatch",
-               "write_link", "pin_link", "swap_program:1", "swap_program:6"]
+FIRST_START = ["pin_map:1", "pin_map:2", "pin_map:6", "load_shared", "pin_hook:1", "pin_hook:2", "attach_socket:1",
+               "attach_socket:2", "pin_socket:1", "pin_socket:2", "rename_socket:1", "number_image", "write_image", "make_image",
+               "pin_dispatch", "write_link", "pin_link", "swap_program:1", "swap_program:6"]
 COUNTING_UNKNOWN = ["swap_program:last"]
 COUNTING = ["complete_link"]
 NAMING = ["add_identity"]
 SECOND_FILE = ["write_link", "pin_link", "complete_link"]
-TAKING_OVER = ["load_shared", "write_image", "make_image", "pin_dispatch", "swap_program:1", "swap_program:4", "swap_program:7"]
+TAKING_OVER = ["load_shared", "attach_socket", "pin_socket:2", "rename_socket:1", "rename_socket:2", "write_image",
+               "make_image", "pin_dispatch", "swap_program:1", "swap_program:4", "swap_program:7"]
 RETIRING = ["touch_identity", "fold_record:1", f"fold_record:{RECORDS}", "remove_record:1", f"remove_record:{RECORDS + 1}",
             "remove_process:1", "disown_process:1", f"fold_record:{RECORDS + 2}", f"remove_record:{RECORDS + 2}", "remove_process:2"]
 EXPIRING = ["expire_identity", "forget_total:1", f"forget_total:{RECORDS}"]
