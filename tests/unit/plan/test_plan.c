@@ -39,11 +39,19 @@ static bool metric_rests(enum ps_metric metric, uint64_t missing)
 	const struct catalog_metric *row = &catalog_metrics[metric];
 
 	/* What /proc says does not depend on the executable, what its runtime says on no site. */
-	if (!plan_family_is_probed(plan_metric_family(metric)))
+	if (!plan_family_is_of_images(plan_metric_family(metric)))
 		return plan_metric_family(metric) == PS_FAMILY_PROCESS || missing != ~0ULL;
 	return have_all(row->sites, missing) || (row->instead && have_all(row->instead, missing));
 }
 
+static void assert_sockets(const struct plan *plan, enum plan_reason reason)
+{
+	for (int i = 0; i < PS_METRIC_MAX; i++)
+		if (plan_metric_family((enum ps_metric)i) == PS_FAMILY_SOCKET)
+			assert_int_equal(plan->metric_reason[i], reason);
+}
+
+/* Of sockets, which need nothing but that it is Philotes, see assert_sockets. */
 static void assert_missing(const struct plan *plan, uint64_t missing, enum plan_reason reason)
 {
 	unsigned int nsites = 0;
@@ -54,9 +62,10 @@ static void assert_missing(const struct plan *plan, uint64_t missing, enum plan_
 		nsites += plan->site_reason[i] == PLAN_REASON_NONE;
 	}
 	for (int i = 0; i < PS_METRIC_MAX; i++)
-		assert_int_equal(plan->metric_reason[i], metric_rests((enum ps_metric)i, missing)
-							     ? PLAN_REASON_NONE
-							     : reason);
+		if (plan_metric_family((enum ps_metric)i) != PS_FAMILY_SOCKET)
+			assert_int_equal(plan->metric_reason[i],
+					 metric_rests((enum ps_metric)i, missing) ? PLAN_REASON_NONE
+										  : reason);
 	assert_int_equal(plan->nsites, nsites);
 }
 
@@ -108,6 +117,12 @@ static void test_refused(void **state)
 	strcpy(facts.path, CATALOG_MODULE "/cmd/philotes-worker");
 	given_plan(&facts, &plan);
 	assert_all(&plan, PLAN_REASON_GO_UNSUPPORTED);
+	assert_sockets(&plan, PLAN_REASON_GO_UNSUPPORTED);
+	/* Its sockets can be counted all the same when it is Philotes. */
+	strcpy(facts.service, "worker");
+	given_plan(&facts, &plan);
+	assert_all(&plan, PLAN_REASON_GO_UNSUPPORTED);
+	assert_sockets(&plan, PLAN_REASON_NONE);
 }
 
 /* It may be anything: nothing of it is shown. */
@@ -117,6 +132,7 @@ static void test_refused_and_unknown(void **state)
 	struct plan plan;
 
 	(void)state;
+	strcpy(facts.service, "unknown");
 	given_plan(&facts, &plan);
 	for (int i = 0; i < PS_METRIC_MAX; i++)
 		assert_int_equal(plan.metric_reason[i], PLAN_REASON_INSPECTOR_DIED);
@@ -133,6 +149,7 @@ static void test_other_machine(void **state)
 	facts.machine = EM_AARCH64;
 	given_plan(&facts, &plan);
 	assert_all(&plan, PLAN_REASON_ARCH_UNSUPPORTED);
+	assert_sockets(&plan, PLAN_REASON_ARCH_UNSUPPORTED);
 	/* What was found is in the plan all the same. */
 	assert_int_equal(plan.layout.sites[0].va, facts.sites[0].va);
 	facts.machine = EM_RISCV;
@@ -385,7 +402,7 @@ static void test_late_attach_is_optional(void **state)
 }
 
 /* What is not attached does not make another image: nothing has to be attached anew for it. */
-static void test_hash_is_of_probes(void **state)
+static void test_hash_is_of_images(void **state)
 {
 	struct plan_options options = {.machine = GIVEN_MACHINE};
 	struct facts facts;
@@ -394,7 +411,8 @@ static void test_hash_is_of_probes(void **state)
 	(void)state;
 	given_facts(&facts);
 	plan_make(&facts, &options, &plan);
-	options.family_off[PS_FAMILY_RUNTIME] = options.family_off[PS_FAMILY_PROCESS] = true;
+	for (int family = PS_IMAGE_FAMILY_MAX; family < PS_FAMILY_MAX; family++)
+		options.family_off[family] = true;
 	plan_make(&facts, &options, &other);
 	assert_int_equal(plan.hash, other.hash);
 	facts.numbers[0].value++;
@@ -434,6 +452,7 @@ static void test_hash(void **state)
 	assert_int_not_equal(plan.hash, other.hash);
 }
 
+/* What is counted in the kernel is attached to no executable: no probe has to go for it. */
 static void test_names(void **state)
 {
 	(void)state;
@@ -460,7 +479,7 @@ int main(void)
 	    cmocka_unit_test(test_late_attach_is_optional),
 	    cmocka_unit_test(test_each_number),
 	    cmocka_unit_test(test_metric_names),
-	    cmocka_unit_test(test_hash_is_of_probes),
+	    cmocka_unit_test(test_hash_is_of_images),
 	    cmocka_unit_test(test_hash),
 	    cmocka_unit_test(test_names),
 	};
