@@ -237,6 +237,15 @@ $(C_TOOLS): $(O)/tools/%: tests/e2e/standin/tools/%.c $(O)/libphiloscope.a
 $(O)/tools/hostile_observer: tests/unit/plan/hostile.c
 -include $(C_TOOLS:%=%.d) $(PRELOADS:%.so=%.d)
 
+# ---- programs that run in guests -------------------------------------------------------------------------------------------
+
+VM_TOOLS := $(patsubst tests/vm/tools/%.c,$(O)/tools/%,$(call find,tests/vm/tools,'*.c'))
+$(VM_TOOLS): $(O)/tools/%: tests/vm/tools/%.c $(O)/libphiloscope.a $(SKELETONS)
+	@mkdir -p $(@D)
+	$(say) 'CC tool' $@
+	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+-include $(VM_TOOLS:%=%.d)
+
 # ---- fixtures, documents -------------------------------------------------------------------------------------------------
 
 .PHONY: fixtures fixtures-demo fixtures-api docs
@@ -292,10 +301,10 @@ golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is 
 	$(Q)PHILOSCOPE_WRITE_GOLDEN=1 $< >/dev/null 2>&1; git --no-pager diff --stat -- tests/unit/metric/golden
 
 .PHONY: vmtest e2e soak bench bench-events bench-scrapes
-vmtest: all fixtures-demo fixtures-api ## boot other kernels in QEMU and count there
+vmtest: all fixtures-demo fixtures-api $(VM_TOOLS) ## boot other kernels in QEMU, count there, and write docs/kernels.md
 	$(Q)scripts/setup build vm
 	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
-		--api $(O)/fixtures/api-1.25 $(ARGS)
+		--api $(O)/fixtures/api-1.25 --verifier $(O)/tools/verifier_cost $(ARGS)
 e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or PHILOTES_API=binary
 	$(Q)scripts/e2e '$(O)' '$(PHILOTES_SRC)' '$(PHILOTES_WORKER)' '$(PHILOTES_API)' $(ARGS)
 soak: all fixtures $(TOOLS) ## what takes longer than a check may

@@ -30,6 +30,8 @@ class Kernel:
     attach: str  # how uprobes are attached there: uprobe_multi links exist from 6.6 on
     cmdline: str = ""
     keeps_links: bool = True  # perf_event links can be pinned from 5.15 on
+    # Ways to see sockets. Tracepoints are enough where one of them is in tcp_sendmsg_locked.
+    backends: tuple = ("fentry", "kprobe")
 
 
 def _released(codename):
@@ -46,10 +48,11 @@ KERNELS = {
         Kernel("6.12", _released("trixie") + (("Debian", "bookworm-backports"),),
                r"linux-image-6\.12\.\d+\S*-cloud-amd64", "uprobe_multi", "preempt=full"),
         # From 7.x on the image itself is in linux-binary-*; linux-image-* only depends on it.
-        Kernel("newest", (("Debian", "sid"),), r"linux-binary-\d\S*-cloud-amd64", "uprobe_multi"),
+        Kernel("newest", (("Debian", "sid"),), r"linux-binary-\d\S*-cloud-amd64", "uprobe_multi",
+               backends=("fentry", "tracepoint", "kprobe")),
     )
 }
-DEFAULT = ("5.10", "6.12", "newest")
+DEFAULT = tuple(KERNELS)
 
 
 def _run(argv, **kwargs):

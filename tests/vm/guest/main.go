@@ -29,6 +29,14 @@ var checks = []check{
 	{"labels-one-cpu", checkLabelsOneCPU},
 	{"api", checkAPI},
 	{"state", checkState},
+	{"family-cdc", checkFamily("cdc")},
+	{"family-buffer", checkFamily("buffer")},
+	{"family-iceberg", checkFamily("iceberg")},
+	{"sockets-fentry", checkSockets("fentry")},
+	{"sockets-tracepoint", checkSockets("tracepoint")},
+	{"sockets-kprobe", checkSockets("kprobe")},
+	{"socket-cost", checkSocketCost},
+	{"verifier", checkVerifier},
 	{"kernel-log", checkKernelLog},
 }
 
@@ -43,6 +51,8 @@ type env struct {
 	Observer   string // paths; empty when only the kernel is looked at
 	Worker     string
 	API        string
+	Verifier   string   // the tool that tells what programs cost the verifier
+	Backends   []string // ways to see sockets that this kernel has
 	Checks     []string // names; empty means all
 }
 

@@ -35,6 +35,10 @@ type process struct {
 }
 
 func start(name string, cpu int, argv ...string) (*process, error) {
+	return startWith(name, cpu, nil, argv...)
+}
+
+func startWith(name string, cpu int, environment []string, argv ...string) (*process, error) {
 	log, err := os.Create(filepath.Join(os.TempDir(), name+".log"))
 	if err != nil {
 		return nil, err
@@ -43,6 +47,7 @@ func start(name string, cpu int, argv ...string) (*process, error) {
 	p := &process{name: name, log: log.Name(), done: make(chan struct{})}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = append(os.Environ(), environment...)
 	if err := startOn(cpu, p.cmd); err != nil {
 		return nil, err
 	}

@@ -30,13 +30,18 @@ type worker struct {
 
 // startWorker starts an idle worker, on one CPU if asked, and waits for its API.
 func (s *session) startWorker(l load, cpu int) (*worker, error) {
+	return s.startWorkerWith(l, cpu)
+}
+
+// startWorkerWith gives it variables of its environment, too.
+func (s *session) startWorkerWith(l load, cpu int, environment ...string) (*worker, error) {
 	n := len(s.workers)
 	w := &worker{
 		load:    l,
 		address: fmt.Sprintf("127.0.0.1:%d", firstWorkerPort+n),
 		handled: map[string]float64{},
 	}
-	p, err := start(fmt.Sprintf("worker%d", n), cpu, s.env.Worker, "-listen", w.address)
+	p, err := startWith(fmt.Sprintf("worker%d", n), cpu, environment, s.env.Worker, "-listen", w.address)
 	if err != nil {
 		return nil, err
 	}
