@@ -3,12 +3,14 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 
 import workload
 from api import Api
 from catalog_standin import Catalog
 from observer import Observer
+from relay import Relay
 from s3_standin import ObjectStore
 from worker import Worker
 from workload import TABLES
@@ -49,10 +51,19 @@ class Bench:
         pair.make_slot()
         return pair
 
-    def worker(self, pair, environment=None, **settings):
+    def relay(self):
+        """Between a worker and PostgreSQL."""
+        return self._stack.enter_context(contextlib.closing(Relay(self._server.port)))
+
+    def worker(self, pair, environment=None, observed_by=None, **settings):
+        """`observed_by` an observer that has found it before it has done anything."""
         settings.setdefault("BACKPRESSURE_ENABLED", str(self._backpressure).lower())
-        worker = Worker(self._binary, self._folder, pair, self.store, self.catalog, environment, **settings)
+        worker = Worker(self._binary, self._folder, pair, self.store, self.catalog, environment,
+                        held=observed_by is not None, **settings)
         self._stack.callback(worker.stop)
+        if observed_by:
+            observed_by.wait_found(worker.pid)
+            worker.process.signal(signal.SIGCONT)
         worker.wait_running()
         return worker
 

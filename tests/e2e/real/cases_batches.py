@@ -17,12 +17,12 @@ _ATTEMPTS = 3  # of the handler, Philotes' default
 class Batches:
     """One worker with an observer, and the rows that it is given."""
 
-    def __init__(self, bench, **settings):
+    def __init__(self, bench, from_the_start=False, **settings):
         self.bench = bench
         self.pair = bench.pair()
         self.source = self.pair.source_label
         self.observer = bench.observer()
-        self.worker = bench.worker(self.pair, **settings)
+        self.worker = bench.worker(self.pair, observed_by=self.observer if from_the_start else None, **settings)
         self.observer.wait_attached(self.pair)
         self.inserted = 0
         self.begun = time.time()

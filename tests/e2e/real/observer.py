@@ -128,6 +128,10 @@ class Observer:
         return self.wait("the pipeline's state", lambda s: s.state(pair.source_label) is not None,
                          _ATTACH_DEADLINE_S)
 
+    def wait_found(self, pid):
+        """Until it says what has become of this process."""
+        self.wait(f"process {pid} is a target", lambda _: f"process {pid} is philotes-" in self.process.output())
+
     def stop(self):
         return self.process.stop()
 

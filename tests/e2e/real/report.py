@@ -11,8 +11,14 @@ Philoscope is tested against a stand-in that follows its contract, and judged by
 page is the record of the last `make e2e` run. Unmodified worker binaries replicate from a private
 PostgreSQL into its buffer table while philoscope counts from outside; expected values are the row
 changes that were executed (command tags and arithmetic) and what PostgreSQL holds afterwards, never
-something that philoscope or the worker counted. API servers are sent requests whose fate the test
-writes down; where they have metrics of their own, these are the second oracle.
+something that philoscope or the worker counted; bytes of connections are those that relays before
+PostgreSQL and the stand-ins of object store and catalog counted. API servers are sent requests whose
+fate the test writes down; where they have metrics of their own, these are the second oracle.
+
+```sh
+make e2e PHILOTES_SRC=CHECKOUT PHILOTES_WORKER=BINARY[,BINARY]... [PHILOTES_API=BINARY,...] [ARGS="--label NAME ..."]
+make e2e PHILOTES_SRC=CHECKOUT PHILOTES_WORKER=BINARY ARGS="--case sockets"    # one case, which leaves this page alone
+```
 """
 
 

@@ -27,12 +27,13 @@ from cases import CASES as CDC_CASES
 from cases_api import CASES as API_CASES
 from cases_batches import CASES as BATCH_CASES
 from cases_runtime import CASES as RUNTIME_CASES
+from cases_sockets import CASES as SOCKET_CASES
 from observer import inspect
 from sites import site_rows, wrong_sites
 from util import settle
 from worker import MSG_PAUSED
 
-CASES = CDC_CASES + BATCH_CASES + RUNTIME_CASES
+CASES = CDC_CASES + BATCH_CASES + RUNTIME_CASES + SOCKET_CASES
 
 _DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/real-target.md")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What both stand-ins share: a threaded HTTP server on loopback that can be slow or fail on demand."""
 
+import io
 import sys
 import threading
 import time
@@ -20,12 +21,14 @@ class Standin:
     """Subclasses implement answer(request) -> (status, headers, body).
 
     latency_s delays every answer; fail(n, status) refuses the next n requests whose method is in
-    `methods` (all when empty). `requests` lists (method, path) in order of arrival.
+    `methods` (all when empty). `requests` lists (method, path) in order of arrival; `received` and
+    `sent` are the bytes that connections carried, `accepted` how many there were.
     """
 
     def __init__(self):
         self.latency_s = 0.0
         self.requests = []
+        self.received = self.sent = self.accepted = 0
         self._failures = (0, 503, ())
         self._lock = threading.Lock()
         self._http = _Server(("127.0.0.1", 0), _handler_of(self))
@@ -41,6 +44,11 @@ class Standin:
     def fail(self, count, status=503, methods=()):
         with self._lock:
             self._failures = (count, status, tuple(methods))
+
+    def count(self, **moved):
+        with self._lock:
+            for name, number in moved.items():
+                setattr(self, name, getattr(self, name) + number)
 
     def _take_failure(self, method):
         with self._lock:
@@ -65,10 +73,41 @@ class Standin:
         raise NotImplementedError
 
 
+class _Counted(io.RawIOBase):
+    """A connection whose bytes the stand-in counts."""
+
+    def __init__(self, connection, standin):
+        self._connection, self._standin = connection, standin
+
+    def readable(self):
+        return True
+
+    def writable(self):
+        return True
+
+    def readinto(self, buffer):
+        count = self._connection.recv_into(buffer)
+        self._standin.count(received=count)
+        return count
+
+    def write(self, data):
+        self._connection.sendall(data)
+        self._standin.count(sent=len(data))
+        return len(data)
+
+
 def _handler_of(standin):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self):
+            super().setup()
+            standin.count(accepted=1)
+            connection = _Counted(self.connection, standin)
+            self.rfile = io.BufferedReader(connection)
+            # Head and body in one piece: of a body that came later some clients would leave a part unread.
+            self.wfile = io.BufferedWriter(connection, 1 << 20)
 
         def _serve(self):
             self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

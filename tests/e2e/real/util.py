@@ -12,8 +12,11 @@ import time
 DEADLINE_S = 60.0
 _POLL_S = 0.02
 _PR_SET_PDEATHSIG = 1
+_PTRACE_TRACEME, _PTRACE_DETACH = 0, 17
 # Bound before any fork: nothing may be looked up between fork and exec.
 _prctl = ctypes.CDLL(None).prctl
+_ptrace = ctypes.CDLL(None).ptrace
+_ptrace.argtypes = (ctypes.c_long,) * 4
 
 
 class Timeout(Exception):
@@ -52,18 +55,30 @@ def _die_with_parent(signo):
     _prctl(_PR_SET_PDEATHSIG, signo)
 
 
-class Process:
-    """One child with its output in a file; stop() never leaves it running."""
+def _before_exec(stop_signal, held):
+    _die_with_parent(stop_signal)
+    if held:
+        _ptrace(_PTRACE_TRACEME, 0, 0, 0)
 
-    def __init__(self, argv, log_path, env=None, user=None, stop_signal=signal.SIGTERM):
+
+class Process:
+    """One child with its output in a file; stop() never leaves it running.
+
+    `held`: it is the new program already, and stopped before its first instruction; SIGCONT starts it.
+    """
+
+    def __init__(self, argv, log_path, env=None, user=None, stop_signal=signal.SIGTERM, held=False):
         self.log_path = log_path
         self._stop_signal = stop_signal
         ids = {"user": user, "group": user, "extra_groups": []} if user else {}
         with open(log_path, "ab") as log:
             self._child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env,
-                preexec_fn=lambda: _die_with_parent(stop_signal), **ids)
+                preexec_fn=lambda: _before_exec(stop_signal, held), **ids)
         self.pid = self._child.pid
+        if held:
+            os.waitpid(self.pid, os.WUNTRACED)
+            _ptrace(_PTRACE_DETACH, self.pid, 0, signal.SIGSTOP)
 
     def exit_code(self):
         """None while it runs, else its exit code (negative: the signal that ended it)."""

@@ -45,14 +45,14 @@ def _endpoints(pair, store, catalog):
 class Worker:
     """The process; `settings` are environment variables without their PHILOTES_ prefix, `environment` has others."""
 
-    def __init__(self, binary, folder, pair, store, catalog, environment=None, **settings):
+    def __init__(self, binary, folder, pair, store, catalog, environment=None, held=False, **settings):
         self._health_port = free_port()
         env = dict(_DEFAULTS, **_endpoints(pair, store, catalog), **(environment or {}))
         env["PHILOTES_HEALTH_LISTEN_ADDR"] = f"127.0.0.1:{self._health_port}"
         env.update({f"PHILOTES_{name}": str(value) for name, value in settings.items()})
         # The same databases may see several workers, one after the other.
         log_path = os.path.join(folder, f"{pair.buffer_db}_{self._health_port}.log")
-        self.process = Process([binary], log_path, env=env)
+        self.process = Process([binary], log_path, env=env, held=held)
         self.pid = self.process.pid
         self._held = None
 
