@@ -300,8 +300,8 @@ unit: part-unit ## the unit tests alone; T=binary/test_elf runs one of them
 golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is compared with, then show what has changed
 	$(Q)PHILOSCOPE_WRITE_GOLDEN=1 $< >/dev/null 2>&1; git --no-pager diff --stat -- tests/unit/metric/golden
 
-.PHONY: vmtest e2e soak bench bench-events bench-scrapes
-vmtest: all fixtures-demo fixtures-api $(VM_TOOLS) ## boot other kernels in QEMU, count there, and write docs/kernels.md
+.PHONY: vmtest e2e soak bench bench-events bench-sockets bench-scrapes
+vmtest: all fixtures-demo fixtures-api $(VM_TOOLS) ## boot other kernels in QEMU, count there, and write down what they did
 	$(Q)scripts/setup build vm
 	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
 		--api $(O)/fixtures/api-1.25 --verifier $(O)/tools/verifier_cost $(ARGS)
@@ -310,9 +310,11 @@ e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or P
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
 	$(Q)scripts/setup build check soak
 	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py --soak $(ARGS)
-bench: bench-events bench-scrapes ## what an event and a request cost the target, and what a scrape costs
+bench: bench-events bench-sockets bench-scrapes ## what an event, a request and a byte cost the target, and what a scrape costs
 bench-events: all fixtures-demo fixtures-api $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run --philoscope $(O)/philoscope --fixtures $(O)/fixtures --helper $(O)/bench/attach_empty $(ARGS)
+bench-sockets: all fixtures-demo
+	$(Q)tests/bench/sockets $(ARGS)
 bench-scrapes: all fixtures-demo $(O)/bench/clientgolang
 	$(Q)tests/bench/scrapes --client-golang $(O)/bench/clientgolang $(ARGS)
 $(O)/bench/clientgolang: $(wildcard tests/bench/clientgolang/*)
