@@ -490,9 +490,11 @@ enum target_state registry_image_state(const struct image *image)
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
 		enum plan_reason reason = image->plan.metric_reason[id];
 
-		if (!plan_family_is_of_images(plan_metric_family((enum ps_metric)id)))
+		enum ps_family family = plan_metric_family((enum ps_metric)id);
+
+		if (!plan_family_is_probed(family))
 			continue;
-		made += reason == PLAN_REASON_NONE;
+		made += reason == PLAN_REASON_NONE && plan_family_is_of_images(family);
 		missing += reason != PLAN_REASON_NONE && reason != PLAN_REASON_OTHER_SERVICE;
 	}
 	if (made == 0 || !image->probe)
