@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "doctor.h"
 #include "metric/expose.h"
 #include "plan/confine.h"
 #include "plan/report.h"
+#include "statedir.h"
 #include "target/peers_child.h"
 #include "target/process.h"
 #include "util/cleanup.h"
 #include "util/number.h"
 
-/* Writes the text to stdout; the exit code. */
-static int print(struct strbuf *buf)
+int command_print(struct strbuf *buf)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
@@ -86,7 +87,7 @@ int command_inspect(int argc, char **argv)
 		out.error = -ENOMEM;
 	else if (!json)
 		report_text(subject, &facts, &plan, &out);
-	r = print(&out);
+	r = command_print(&out);
 	return r == EXIT_OK && facts.refusal != PLAN_REASON_NONE ? EXIT_FAILED : r;
 }
 
@@ -113,5 +114,32 @@ int command_docs(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	metric_document(&out);
-	return print(&out);
+	return command_print(&out);
+}
+
+int command_doctor(int argc, char **argv)
+{
+	_cleanup_(doctor_done) struct doctor doctor = {.root = "", .state_dir = STATE_DIR_DEFAULT};
+	_cleanup_strbuf_ struct strbuf out = {0};
+	bool json = false;
+	int r;
+
+	for (int i = 0; i < argc; i++) {
+		const char *dir = command_state_dir(argv[i]);
+
+		json |= strcmp(argv[i], "--json") == 0;
+		if (dir) {
+			doctor.state_dir = dir;
+		} else if (strcmp(argv[i], "--json") != 0) {
+			fputs("philoscope: usage: philoscope doctor [--json] [--state.dir=DIR]\n",
+			      stderr);
+			return EXIT_USAGE;
+		}
+	}
+	doctor_run(&doctor, doctor_host_checks, doctor_nhost_checks);
+	doctor_run(&doctor, doctor_kernel_checks, doctor_nkernel_checks);
+	doctor_run(&doctor, doctor_target_checks, doctor_ntarget_checks);
+	out.error = json ? doctor_json(&doctor, &out) : doctor_text(&doctor, &out);
+	r = command_print(&out);
+	return r == EXIT_OK && doctor_verdict(&doctor) == DOCTOR_FAIL ? EXIT_FAILED : r;
 }

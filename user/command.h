@@ -4,6 +4,8 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include "util/strbuf.h"
+
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 /* philoscope inspect BINARY|PID [--json] */
@@ -11,10 +13,18 @@ int command_inspect(int argc, char **argv);
 /* philoscope docs metrics */
 int command_docs(int argc, char **argv);
 
+/* philoscope doctor [--json] [--state.dir=DIR]: whether it can run here; 1 when it can't. */
+int command_doctor(int argc, char **argv);
+
 /* philoscope status [--state.dir=DIR]: what is kept there. */
 int command_status(int argc, char **argv);
 /* philoscope reset [--state.dir=DIR]: removes it, for good. */
 int command_reset(int argc, char **argv);
+
+/* Writes the text to stdout; the exit code. */
+int command_print(struct strbuf *buf);
+/* The value of --state.dir=DIR; NULL: it is not that flag, or not an absolute path. */
+const char *command_state_dir(const char *argument);
 
 /* The hidden `inspect-child`: reads the executable on standard input, confined (plan/confine.h). */
 int command_inspect_child(int argc, char **argv);

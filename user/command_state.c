@@ -12,16 +12,23 @@
 
 DEFINE_CLEANUP(struct state *, state_close)
 
-/* The value of --state.dir, the only flag. NULL after a line about wrong usage. */
-static const char *parse_dir(const char *command, int argc, char **argv)
+const char *command_state_dir(const char *argument)
 {
 	static const char flag[] = "--state.dir=";
 	const size_t len = sizeof(flag) - 1;
 
+	return strncmp(argument, flag, len) == 0 && argument[len] == '/' ? argument + len : NULL;
+}
+
+/* It is the only flag. NULL after a line about wrong usage. */
+static const char *parse_dir(const char *command, int argc, char **argv)
+{
+	const char *dir = argc == 1 ? command_state_dir(argv[0]) : NULL;
+
 	if (argc == 0)
 		return STATE_DIR_DEFAULT;
-	if (argc == 1 && strncmp(argv[0], flag, len) == 0 && argv[0][len] == '/')
-		return argv[0] + len;
+	if (dir)
+		return dir;
 	fprintf(stderr, "philoscope: usage: philoscope %s [--state.dir=DIR]\n", command);
 	return NULL;
 }

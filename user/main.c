@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
     {"inspect", command_inspect},
     {"docs", command_docs},
+    {"doctor", command_doctor},
     {"status", command_status},
     {"reset", command_reset},
     {CONFINE_CHILD_COMMAND, command_inspect_child},

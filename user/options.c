@@ -325,6 +325,7 @@ static void print_help(void)
 {
 	puts("Usage: philoscope [FLAG]...\n"
 	     "       philoscope inspect BINARY|PID [--json]\n"
+	     "       philoscope doctor [--json] [--state.dir=DIR]\n"
 	     "       philoscope docs metrics\n"
 	     "       philoscope status [--state.dir=DIR]\n"
 	     "       philoscope reset [--state.dir=DIR]\n\n"

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "util/cleanup.h"
+
 /* The link_create member of union bpf_attr in its uprobe_multi form. */
 struct uprobe_multi_attr {
 	uint32_t prog_fd;
@@ -40,4 +42,17 @@ int kernel_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 		return -errno;
 	*ret_link_fd = (int)fd;
 	return 0;
+}
+
+int kernel_load_nothing(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+{
+	/* r0 = 0; exit */
+	static const struct bpf_insn return_zero[] = {
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
+		    .attach_btf_id = (__u32)btf_id);
+
+	return bpf_prog_load(type, NULL, "GPL", return_zero, ARRAY_LEN(return_zero), &opts);
 }

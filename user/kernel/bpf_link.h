@@ -7,6 +7,7 @@
 #ifndef KERNEL_BPF_LINK_H
 #define KERNEL_BPF_LINK_H
 
+#include <bpf/bpf.h>
 #include <stdint.h>
 
 #define KERNEL_TRACE_UPROBE_MULTI \
@@ -19,5 +20,11 @@
  */
 int kernel_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 			const uint64_t *cookies, unsigned int n, int *ret_link_fd);
+
+/*
+ * Loads a program that does nothing, to see whether the kernel lets us. btf_id: of what it is
+ * attached to, for types that want one; else 0. An owned fd, or -errno.
+ */
+int kernel_load_nothing(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id);
 
 #endif

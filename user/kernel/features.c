@@ -10,20 +10,11 @@
 #include "util/cleanup.h"
 #include "util/fault.h"
 
-/* r0 = 0; exit */
-static const struct bpf_insn return_zero[] = {
-    {.code = BPF_ALU64 | BPF_MOV | BPF_K},
-    {.code = BPF_JMP | BPF_EXIT},
-};
-
 /* A program may be loaded at all; false too when only the license or BTF is wrong, which it is not
  * here. */
 static int load_nothing(enum bpf_attach_type type)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
-
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", return_zero, ARRAY_LEN(return_zero),
-			     &opts);
+	return kernel_load_nothing(BPF_PROG_TYPE_KPROBE, type, 0);
 }
 
 static bool has_helper(enum bpf_func_id id)
