@@ -13,6 +13,8 @@ struct exposing {
 	struct metric_input input;
 	struct metric_written written[PS_METRIC_MAX];
 	const struct metric_options *options;
+	metric_visit visit; /* gets the series, NULL = they are written to the page */
+	void *ctx;
 	struct metric_page page;
 	struct arena arena;
 	struct metric_owners owners;
@@ -58,12 +60,36 @@ static bool has_identity(const struct metric_row *row)
 	return !metric_records[row->record].own;
 }
 
-static void write_series(struct exposing *exposing, const struct metric_text *created,
-			 const struct metric_series *series)
+static void show_sample(struct exposing *exposing, const struct metric_point *point,
+			const struct metric_text *labels, const struct metric_series *series)
+{
+	static const struct metric_text none = {.len = 0};
+	const struct metric_named *named =
+	    has_identity(exposing->row) ? &exposing->owners.identities[point->identity] : NULL;
+	const struct metric_shown sample = {
+	    .row = exposing->row,
+	    .name = exposing->page.name.data,
+	    .identity = named ? named->identity : NULL,
+	    .identity_labels = named ? &named->labels : &none,
+	    .label_names = exposing->record->labels,
+	    .labels = labels,
+	    .series = series,
+	};
+
+	if (!exposing->page.name.error)
+		exposing->visit(exposing->ctx, &sample);
+}
+
+/* The point is the first of those that the series is made of; labels are those it is shown with. */
+static void write_series(struct exposing *exposing, const struct metric_point *point,
+			 const struct metric_text *labels, const struct metric_series *series)
 {
 	if (is_of_targets(exposing->row))
 		exposing->written[row_index(exposing)].series++;
-	metric_page_series(&exposing->page, &exposing->labels, created, series);
+	if (exposing->visit)
+		show_sample(exposing, point, labels, series);
+	else
+		metric_page_series(&exposing->page, &exposing->labels, point->created, series);
 }
 
 static void make_labels(struct exposing *exposing, uint32_t identity,
@@ -181,7 +207,7 @@ static void write_overflow(struct exposing *exposing, const struct metric_point 
 	for (unsigned int i = 0; i < METRIC_MAX_LABELS; i++)
 		labels[i] = (struct metric_text){METRIC_OVERFLOW, strlen(METRIC_OVERFLOW)};
 	make_labels(exposing, point->identity, labels);
-	write_series(exposing, point->created, series);
+	write_series(exposing, point, labels, series);
 	count_overflow(exposing, series->updates);
 }
 
@@ -197,7 +223,7 @@ static void write_run(struct exposing *exposing, struct run run)
 			continue;
 		make_labels(exposing, point->identity, point->labels);
 		if (admit(exposing, point, &room))
-			write_series(exposing, point->created, &series);
+			write_series(exposing, point, point->labels, &series);
 		else
 			metric_series_merge(&overflow, exposing->row, &series);
 	}
@@ -302,6 +328,27 @@ static int write_own(struct exposing *exposing)
 	return r;
 }
 
+static int expose(struct exposing *exposing)
+{
+	struct metric_admission *admission = exposing->options->admission;
+	int r = metric_owners_make(&exposing->arena, &exposing->input, &exposing->owners);
+
+	if (r == 0)
+		r = make_points(exposing, false);
+	if (r < 0)
+		return r;
+	if (admission)
+		metric_admission_begin(admission);
+	r = write_targets(exposing);
+	if (r == 0)
+		r = write_own(exposing);
+	if (admission)
+		metric_admission_end(admission);
+	if (r < 0 || exposing->error || exposing->labels.error)
+		return -ENOMEM;
+	return metric_page_end(&exposing->page);
+}
+
 int metric_expose(const struct metric_input *input, const struct metric_options *options,
 		  struct strbuf *out)
 {
@@ -309,20 +356,19 @@ int metric_expose(const struct metric_input *input, const struct metric_options 
 	    .input = *input,
 	    .options = options,
 	    .page = {.out = out, .exposition = options->exposition}};
-	int r = metric_owners_make(&exposing.arena, input, &exposing.owners);
 
-	if (r == 0)
-		r = make_points(&exposing, false);
-	if (r < 0)
-		return r;
-	if (options->admission)
-		metric_admission_begin(options->admission);
-	r = write_targets(&exposing);
-	if (r == 0)
-		r = write_own(&exposing);
-	if (options->admission)
-		metric_admission_end(options->admission);
-	if (r < 0 || exposing.error || exposing.labels.error)
-		return -ENOMEM;
-	return metric_page_end(&exposing.page);
+	return expose(&exposing);
+}
+
+int metric_each(const struct metric_input *input, const struct metric_options *options,
+		metric_visit visit, void *ctx)
+{
+	_cleanup_strbuf_ struct strbuf nothing = {0};
+	_cleanup_(exposing_done) struct exposing exposing = {.input = *input,
+							     .options = options,
+							     .visit = visit,
+							     .ctx = ctx,
+							     .page = {.out = &nothing}};
+
+	return expose(&exposing);
 }

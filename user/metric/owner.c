@@ -112,6 +112,7 @@ static int number_identities(struct arena *arena, const struct metric_input *inp
 				break;
 			ret_numbers[ranked[end].index] = number;
 		}
+		ret_identities[number].identity = &input->identities[ranked[begin].index];
 		ret_identities[number].labels = ranked[begin].text;
 		r = metric_created_text(arena, earliest(input, &ranked[begin], &ranked[end]),
 					&ret_identities[number].created);

@@ -31,8 +31,9 @@ struct metric_owner {
 };
 
 struct metric_named {
-	struct metric_text labels;  /* written out, without braces */
-	struct metric_text created; /* as in a point */
+	const struct metric_identity *identity; /* one of those that are equal; borrowed */
+	struct metric_text labels;              /* written out, without braces */
+	struct metric_text created;             /* as in a point */
 };
 
 /* Identities, each text once and in order; and processes in order of snapshot_process_compare. */

@@ -138,6 +138,14 @@ void metric_value_write(struct strbuf *out, enum metric_format format, uint64_t 
 		strbuf_grown(out, metric_value_put(at, format, value));
 }
 
+double metric_value_double(enum metric_format format, uint64_t value)
+{
+	char text[METRIC_VALUE_MAX];
+
+	*metric_value_put(text, format, value) = '\0';
+	return strtod(text, NULL);
+}
+
 char *metric_bound_put(char *at, enum metric_format format, uint64_t bound, bool canonical)
 {
 	uint64_t unit = format == METRIC_NS ? NS_PER_S : 1;

@@ -29,6 +29,9 @@ char *metric_value_put(char *at, enum metric_format format, uint64_t value);
 /* The same, appended. */
 void metric_value_write(struct strbuf *out, enum metric_format format, uint64_t value);
 
+/* The value as the double that its text reads back as. */
+double metric_value_double(enum metric_format format, uint64_t value);
+
 /*
  * Writes an upper bound of a bucket as Go programs do, whose series have these labels: with an
  * exponent from a million on; in OpenMetrics (`canonical`) an integer gets a fraction, 10.0.
