@@ -59,7 +59,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototy
 CSTD     := -std=gnu11 -D_GNU_SOURCE
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDES := -Iinclude -Iuser -I$(O)/skel
-LIBS     := -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ldeflate -lseccomp -lZydis -lcjson -lpthread
+LIBS     := -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ldeflate -lseccomp -lZydis -lcjson -lm -lpthread
 
 obj_flags := $(CFLAGS)
 san_flags := -O1 -g $(SANITIZE)
@@ -130,6 +130,9 @@ $(O)/$(1)/user/%.o: user/%.c $(O)/.flags | $(O)/.found $(SKELETONS)
 
 $(NAMES_VERSION:%.c=$(O)/$(1)/%.o): VERSION_DEFINES := $$(VERSIONED)
 $(NAMES_VERSION:%.c=$(O)/$(1)/%.o): $(O)/.version
+
+# The page is in it as it is.
+$(O)/$(1)/user/board/asset.o: $(wildcard user/board/page/*)
 
 -include $(USER_SOURCES:%.c=$(O)/$(1)/%.d)
 endef
@@ -255,10 +258,11 @@ fixtures-demo:
 	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --only worker-1.25
 fixtures-api:
 	$(Q). scripts/go-env && $(PYTHON) scripts/fixtures.py --out $(O)/fixtures --only api-1.25 --only load
-docs: $(O)/philoscope ## write docs/METRICS.md from the metric table
+docs: $(O)/philoscope ## write docs/METRICS.md and docs/STATE.md from the tables that they tell of
 	@mkdir -p docs
 	$(Q)$(O)/philoscope docs metrics >$(O)/METRICS.md
-	$(Q)mv $(O)/METRICS.md docs/METRICS.md
+	$(Q)$(O)/philoscope docs state >$(O)/STATE.md
+	$(Q)mv $(O)/METRICS.md $(O)/STATE.md docs/
 
 .PHONY: format tidy clean found
 found: $(O)/.found ## show what a build uses

@@ -326,6 +326,7 @@ static void on_rescan(struct app *app)
 		probe_shared_sync_clock(app->shared);
 		rescan(app);
 		retire(app);
+		endpoint_sample(app->endpoint);
 	}
 }
 
@@ -508,6 +509,7 @@ static int start(struct app *app)
 	rescan(app);
 	/* What ended while no observer ran. */
 	retire(app);
+	endpoint_sample(app->endpoint);
 	endpoint_announce(app->endpoint);
 	notify_ready(&app->notify);
 	return 0;

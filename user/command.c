@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "board/json.h"
 #include "doctor.h"
 #include "metric/expose.h"
 #include "plan/confine.h"
@@ -107,14 +108,20 @@ int command_peers_child(int argc, char **argv)
 
 int command_docs(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		int (*write)(struct strbuf *out);
+	} documents[] = {{"metrics", metric_document}, {"state", board_document}};
 	_cleanup_strbuf_ struct strbuf out = {0};
 
-	if (argc != 1 || strcmp(argv[0], "metrics") != 0) {
-		fputs("philoscope: usage: philoscope docs metrics\n", stderr);
-		return EXIT_USAGE;
+	for (size_t i = 0; argc == 1 && i < ARRAY_LEN(documents); i++) {
+		if (strcmp(argv[0], documents[i].name) != 0)
+			continue;
+		out.error = documents[i].write(&out);
+		return command_print(&out);
 	}
-	metric_document(&out);
-	return command_print(&out);
+	fputs("philoscope: usage: philoscope docs metrics|state\n", stderr);
+	return EXIT_USAGE;
 }
 
 int command_doctor(int argc, char **argv)

@@ -10,7 +10,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 /* philoscope inspect BINARY|PID [--json] */
 int command_inspect(int argc, char **argv);
-/* philoscope docs metrics */
+/* philoscope docs metrics|state */
 int command_docs(int argc, char **argv);
 
 /* philoscope doctor [--json] [--state.dir=DIR]: whether it can run here; 1 when it can't. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the observer serves: the metrics, and whether it is ready. Its threads read the sources
- * under the app's lock, as long as it takes to copy what is needed, and write the page outside of
- * it.
+ * What the observer serves: the metrics, the page, and whether it is ready. Its threads read the
+ * sources under the app's lock, as long as it takes to copy what is needed, and write the page
+ * outside of it.
  */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
@@ -26,6 +26,9 @@ int endpoint_open(const struct scrape_source *source, pthread_mutex_t *lock,
 void endpoint_announce(const struct endpoint *endpoint);
 /* NULL is fine. */
 void endpoint_close(struct endpoint *endpoint);
+
+/* Notes how numbers are, for whoever wants to know how they were. Main thread. */
+void endpoint_sample(struct endpoint *endpoint);
 
 /* What took how long: looking into an executable, attaching to one. */
 void endpoint_note_analysis(struct endpoint *endpoint, uint64_t ns);

@@ -184,8 +184,7 @@ static uint32_t newest_exec(const struct snapshot *snapshot, const struct ps_pro
 	return newest;
 }
 
-/* A process that was never counted ends without an event: the table may still have it. */
-static bool is_running(const struct target *target)
+bool scrape_is_running(const struct target *target)
 {
 	struct process_stat stat;
 
@@ -199,7 +198,7 @@ bool scrape_is_alive(const struct scrape_source *source, const struct snapshot *
 	const struct target *target = target_find(source->targets, (pid_t)process->tgid);
 	const struct observed *observed = target ? target->image : NULL;
 
-	if (!observed || !is_running(target) || target->start_ticks != start_ticks(process))
+	if (!observed || !scrape_is_running(target) || target->start_ticks != start_ticks(process))
 		return false;
 	return process->exec_id ==
 	       (observed->exec_known ? observed->exec_id : newest_exec(snapshot, process));
@@ -338,7 +337,7 @@ static int add_samples(const struct scrape_source *source, struct page *page)
 	for (size_t i = 0; i < table->n; i++) {
 		struct target *target = &table->targets[i];
 
-		if (target->image && is_running(target))
+		if (target->image && scrape_is_running(target))
 			add_sample(source, page, target, samples_of(source->samples, target));
 	}
 	return 0;
@@ -373,7 +372,7 @@ static int count_targets(const struct scrape_source *source, struct page *page)
 		const struct target *target = &table->targets[i];
 		const struct observed *observed = target->image;
 
-		if (observed && is_running(target))
+		if (observed && scrape_is_running(target))
 			service_targets(page, observed->image->facts.service)[target->state]
 			    .count++;
 	}
@@ -581,14 +580,16 @@ int scrape_take(const struct scrape_source *source, struct page **ret_page)
 	return 0;
 }
 
-int scrape_write(const struct page *page, const struct metric_self *self,
-		 const struct metric_options *options, char **ret_text, size_t *ret_len)
+const struct metric_input *scrape_input(const struct page *page)
 {
-	_cleanup_strbuf_ struct strbuf text = {0};
+	return &page->input;
+}
+
+int scrape_write(const struct page *page, const struct metric_self *self,
+		 const struct metric_options *options, struct strbuf *out)
+{
 	struct metric_input input = page->input;
-	int r;
 
 	input.self = self;
-	r = metric_expose(&input, options, &text);
-	return r < 0 ? r : strbuf_finish(&text, ret_text, ret_len);
+	return metric_expose(&input, options, out);
 }

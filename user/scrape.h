@@ -53,8 +53,12 @@ int scrape_take(const struct scrape_source *source, struct page **ret_page);
 /* NULL is fine. */
 void scrape_page_free(struct page *page);
 DEFINE_CLEANUP(struct page *, scrape_page_free)
-/* Writes it, with what the observer measured of itself. 0 with an owned text, or -ENOMEM. */
+/* What is in it, but for what the observer measured of itself. Valid as long as the page. */
+const struct metric_input *scrape_input(const struct page *page);
+/* Whether the process still runs: one that was never counted ends without an event. */
+bool scrape_is_running(const struct target *target);
+/* Appends it, with what the observer measured of itself. 0 or -ENOMEM. */
 int scrape_write(const struct page *page, const struct metric_self *self,
-		 const struct metric_options *options, char **ret_text, size_t *ret_len);
+		 const struct metric_options *options, struct strbuf *out);
 
 #endif

@@ -15,7 +15,7 @@ sys.path.insert(0, str(TOP / "scripts"))
 import counts  # noqa: E402
 
 # The order data takes.
-LAYERS = ("util", "kernel", "target", "binary", "plan", "sample", "probe", "snapshot", "metric", "http")
+LAYERS = ("util", "kernel", "target", "binary", "plan", "sample", "probe", "snapshot", "metric", "board", "http")
 # Skeletons are the loader's; nobody else holds a BPF object.
 SKELETON_LAYERS = ("probe",)
 # Stands in for the kernel where bodies of BPF programs are compiled for the host's tests.

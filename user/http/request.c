@@ -14,7 +14,6 @@
 #include "util/monotonic.h"
 
 #define TYPE_TEXT         "text/plain; charset=utf-8"
-#define TYPE_HTML         "text/html; charset=utf-8"
 #define ALLOWED           "GET, HEAD"
 
 #define TIMEOUT_HEADER    "X-Prometheus-Scrape-Timeout-Seconds"
@@ -68,13 +67,8 @@ static struct answer answer_busy(const char *text)
 	return answer_text(MHD_HTTP_SERVICE_UNAVAILABLE, TYPE_TEXT, text);
 }
 
-/* ---- quick pages: these and the metrics make the answer, or answer false and have it made ---- */
-
-static bool answer_landing(struct request *request)
-{
-	request->answer = answer_text(MHD_HTTP_OK, TYPE_HTML, request->serving->landing);
-	return true;
-}
+/* ---- quick pages: these and the documents make the answer, or answer false and have it made ----
+ */
 
 static bool answer_healthy(struct request *request)
 {
@@ -111,7 +105,19 @@ static void hand_over(struct request *request, struct workers *workers)
 	MHD_resume_connection(request->connection);
 }
 
-/* ---- the metrics ---- */
+/* ---- documents ---- */
+
+static const struct {
+	const char *type; /* NULL = that of the format that was negotiated */
+	const char *vary;
+	bool is_of_now; /* nobody may keep it */
+} documents[] = {
+    [HTTP_METRICS] = {NULL, "Accept, Accept-Encoding", false},
+    [HTTP_PAGE] = {"text/html; charset=utf-8", "Accept-Encoding", true},
+    [HTTP_STATE] = {"application/json", "Accept-Encoding", true},
+};
+_Static_assert(sizeof(documents) / sizeof(documents[0]) == HTTP_DOCUMENT_MAX,
+	       "a document is missing");
 
 static double timeout_s(struct MHD_Connection *connection)
 {
@@ -159,8 +165,8 @@ static bool find_room(struct http_serving *serving)
 	       clients_end_oldest(serving->clients, CLIENT_SENDING);
 }
 
-/* Its page is made by a worker: meanwhile the connection rests. */
-static bool answer_metrics(struct request *request)
+/* It is made by a worker: meanwhile the connection rests. */
+static bool answer_document(struct request *request, enum http_document document)
 {
 	struct http_serving *serving = request->serving;
 
@@ -168,10 +174,26 @@ static bool answer_metrics(struct request *request)
 	if (!find_room(serving))
 		return true;
 	read_scrape(request);
+	request->scrape.document = document;
 	serving->npages++;
 	request->is_page = true;
 	hand_over(request, serving->pages);
 	return false;
+}
+
+static bool answer_metrics(struct request *request)
+{
+	return answer_document(request, HTTP_METRICS);
+}
+
+static bool answer_page(struct request *request)
+{
+	return answer_document(request, HTTP_PAGE);
+}
+
+static bool answer_state(struct request *request)
+{
+	return answer_document(request, HTTP_STATE);
 }
 
 static void compress(struct answer *answer)
@@ -199,10 +221,12 @@ static void make_page(struct request *request)
 		*answer = answer_busy("the page could not be made in time\n");
 	} else if (r < 0) {
 		*answer = answer_text(MHD_HTTP_INTERNAL_SERVER_ERROR, TYPE_TEXT,
-				      "the metrics could not be read; see the log\n");
+				      "the numbers could not be read; see the log\n");
 	} else {
 		answer->status = MHD_HTTP_OK;
-		answer->type = request->format->type;
+		answer->type = documents[request->scrape.document].type;
+		if (!answer->type)
+			answer->type = request->format->type;
 		if (request->wants_gzip)
 			compress(answer);
 	}
@@ -288,10 +312,8 @@ static const struct route {
 	const char *path;
 	bool (*answer)(struct request *request);
 } routes[] = {
-    {NULL, answer_metrics},
-    {"/", answer_landing},
-    {"/-/healthy", answer_healthy},
-    {"/-/ready", answer_ready},
+    {NULL, answer_metrics},         {"/", answer_page},         {"/api/v1/state", answer_state},
+    {"/-/healthy", answer_healthy}, {"/-/ready", answer_ready},
 };
 
 static const struct route *find_route(const struct http_serving *serving, const char *path)
@@ -352,19 +374,30 @@ static bool is_outdated(const struct request *request)
 static enum MHD_Result add_headers(struct MHD_Response *response, const struct request *request)
 {
 	const struct answer *answer = &request->answer;
+	enum http_document document = request->scrape.document;
+	const char *policy = request->serving->page_policy;
+	bool is_of_now = request->is_page && documents[document].is_of_now;
+	const struct web_file *file = web_settings(request->web);
 	const struct {
 		bool wanted;
 		const char *name, *value;
 	} headers[] = {
 	    {true, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type},
 	    {answer->gzip, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip"},
-	    {request->is_page, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding"},
+	    {request->is_page, MHD_HTTP_HEADER_VARY, documents[document].vary},
+	    {is_of_now, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+	    {is_of_now, "Referrer-Policy", "no-referrer"},
+	    /* What is configured, also to be left out, goes before. */
+	    {is_of_now && !file->headers[WEB_CONTENT_TYPE_OPTIONS],
+	     web_header_name(WEB_CONTENT_TYPE_OPTIONS), "nosniff"},
+	    {is_of_now && document == HTTP_PAGE && policy &&
+		 !file->headers[WEB_CONTENT_SECURITY_POLICY],
+	     web_header_name(WEB_CONTENT_SECURITY_POLICY), policy},
 	    {answer->status == MHD_HTTP_METHOD_NOT_ALLOWED, MHD_HTTP_HEADER_ALLOW, ALLOWED},
 	    {answer->status == MHD_HTTP_UNAUTHORIZED, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 	     "Basic realm=\"philoscope\""},
 	    {is_outdated(request), MHD_HTTP_HEADER_CONNECTION, "close"},
 	};
-	const struct web_file *file = web_settings(request->web);
 
 	for (int i = 0; i < WEB_HEADER_MAX; i++)
 		if (file->headers[i] && file->headers[i][0] &&

@@ -20,7 +20,7 @@ struct http_serving {
 	struct workers *checks;      /* owned; of passwords */
 	struct passwords *passwords; /* owned */
 	char *telemetry_path;        /* owned */
-	char *landing;               /* owned */
+	char *page_policy;           /* owned; NULL = none */
 	unsigned int max_requests;
 	http_render render;
 	http_ready ready;

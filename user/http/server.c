@@ -38,22 +38,12 @@ bool http_path_is_plain(const char *path)
 						   "0123456789/-_.~")] == '\0';
 }
 
-static int make_pages(struct http_serving *serving, const struct http_options *options)
+static int copy_texts(struct http_serving *serving, const struct http_options *options)
 {
 	serving->telemetry_path = strdup(options->telemetry_path);
-	if (!serving->telemetry_path)
-		return -ENOMEM;
-	if (asprintf(&serving->landing,
-		     "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">"
-		     "<title>philoscope</title></head>\n<body>\n<h1>philoscope</h1>\n<ul>\n"
-		     "<li><a href=\"%s\">metrics</a></li>\n"
-		     "<li><a href=\"/-/healthy\">health</a></li>\n"
-		     "<li><a href=\"/-/ready\">readiness</a></li>\n</ul>\n</body>\n</html>\n",
-		     serving->telemetry_path) < 0) {
-		serving->landing = NULL;
-		return -ENOMEM;
-	}
-	return 0;
+	serving->page_policy = options->page_policy ? strdup(options->page_policy) : NULL;
+	return serving->telemetry_path && !options->page_policy == !serving->page_policy ? 0
+											 : -ENOMEM;
 }
 
 /* ---- connections ---- */
@@ -179,7 +169,7 @@ static int start(struct http_server *server, const struct http_options *options)
 	serving->ready = options->ready;
 	serving->ctx = options->ctx;
 	if (r == 0)
-		r = make_pages(serving, options);
+		r = copy_texts(serving, options);
 	if (r == 0)
 		r = passwords_new(&serving->passwords);
 	if (r == 0)
@@ -285,6 +275,6 @@ void http_server_free(struct http_server *server)
 	listeners_free(server->listeners);
 	free(server->daemons);
 	free(serving->telemetry_path);
-	free(serving->landing);
+	free(serving->page_policy);
 	free(server);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP endpoint, on libmicrohttpd. GET and HEAD of the metrics, of a landing page at /, of
- * /-/healthy and /-/ready; 404 for other paths, 405 for other methods. Connections are bounded in
- * number, memory and idle time; a page is made in a thread of its own, so that neither a long page
- * nor a slow client holds up anybody else.
+ * The HTTP endpoint, on libmicrohttpd. GET and HEAD of the metrics, of a page for people at /, of
+ * the same as JSON at /api/v1/state, of /-/healthy and /-/ready; 404 for other paths, 405 for other
+ * methods. Connections are bounded in number, memory and idle time; a page is made in a thread of
+ * its own, so that neither a long page nor a slow client holds up anybody else.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -18,16 +18,20 @@
 
 struct http_server;
 
+/* What is made anew for whoever asks. */
+enum http_document { HTTP_METRICS, HTTP_PAGE, HTTP_STATE, HTTP_DOCUMENT_MAX };
+
 /* What one scrape asks for. */
 struct http_scrape {
-	enum metric_exposition exposition;
-	const char *const *names; /* only these families; nnames 0 = all */
+	enum http_document document;
+	enum metric_exposition exposition; /* of the metrics, as the names are */
+	const char *const *names;          /* only these families; nnames 0 = all */
 	size_t nnames;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC: after it nobody reads the answer any more */
 };
 
 /*
- * Renders the metrics page: 0 with an owned text (from malloc) and its length; -ETIMEDOUT: not by
+ * Renders a document: 0 with an owned text (from malloc) and its length; -ETIMEDOUT: not by
  * the deadline (answered as 503); another -errno (as 500). Called from several threads at once.
  */
 typedef int (*http_render)(void *ctx, const struct http_scrape *scrape, char **ret_text,
@@ -44,6 +48,7 @@ struct http_options {
 	bool systemd_socket;        /* listen on systemd's sockets instead */
 	const char *config_file;    /* of http/webfile.h; NULL = none */
 	const char *telemetry_path; /* "/metrics": letters, digits and /-_.~ */
+	const char *page_policy;    /* Content-Security-Policy of the page; NULL = none */
 	unsigned int max_requests;  /* pages being made or on their way */
 	http_render render;
 	http_ready ready;

@@ -54,7 +54,7 @@ USAGES = [
     ["reset", "all"], ["reset", "--force"], ["reset", "--state.dir="], ["reset", "--state.dir=state"],
     ["--log.level=loud"], ["--log.level="], ["--no-collector.none"], ["--no-collector.cdc=yes"],
     ["inspect"], ["inspect", "--json"], ["inspect", "--yaml", "x"], ["inspect", "a", "b"], ["docs"], ["docs", "all"],
-    ["docs", "metrics", "more"],
+    ["docs", "metrics", "more"], ["docs", "state", "more"], ["top", "--twice"], ["top", "10414"],
 ]
 
 

@@ -16,6 +16,7 @@ static int render(void *ctx, const struct http_scrape *scrape, char **ret_text, 
 	char *text;
 
 	served->rendered++;
+	served->document = scrape->document;
 	served->exposition = scrape->exposition;
 	served->patience_ns = scrape->deadline_ns - monotonic_ns();
 	served->nnames = scrape->nnames;

@@ -16,6 +16,7 @@ struct served {
 	sem_t begun, go;
 	atomic_uint rendered;
 	/* Of the last scrape. */
+	enum http_document document;
 	enum metric_exposition exposition;
 	uint64_t patience_ns;
 	size_t nnames;

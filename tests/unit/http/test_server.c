@@ -40,13 +40,9 @@ static void test_other_pages(void **state)
 	struct served page = {.len = 1};
 	_cleanup_server_ struct http_server *server = served_start(&page);
 	unsigned int port = http_server_port(server);
-	_cleanup_reply_ struct reply landing = {0}, health = {0}, head = {0}, none = {0}, sub = {0};
+	_cleanup_reply_ struct reply health = {0}, head = {0}, none = {0}, sub = {0};
 
 	(void)state;
-	client_request(port, "GET", "/", &landing);
-	assert_int_equal(landing.status, 200);
-	assert_true(reply_has(&landing, "Content-Type", "text/html; charset=utf-8"));
-	assert_non_null(strstr(landing.body, "<a href=\"/metrics\">"));
 	client_request(port, "GET", "/-/healthy", &health);
 	assert_int_equal(health.status, 200);
 	assert_string_equal(health.body, "ok\n");
@@ -58,6 +54,37 @@ static void test_other_pages(void **state)
 	client_request(port, "GET", "/metrics/", &sub);
 	assert_int_equal(sub.status, 404);
 	assert_int_equal(page.rendered, 0);
+}
+
+/* The page and the state are made for whoever asks, as the metrics are, and nobody keeps them. */
+static void test_documents_of_now(void **state)
+{
+	static const struct {
+		const char *path, *type;
+		bool has_policy;
+		enum http_document document;
+	} rows[] = {
+	    {"/", "text/html; charset=utf-8", true, HTTP_PAGE},
+	    {"/api/v1/state", "application/json", false, HTTP_STATE},
+	};
+	struct served page = {.len = 1};
+	struct http_options options = served_options(&page);
+
+	(void)state;
+	options.page_policy = "default-src 'none'";
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_server_ struct http_server *server = served_start_with(&options);
+		_cleanup_reply_ struct reply reply = {0};
+
+		client_request(http_server_port(server), "GET", rows[i].path, &reply);
+		assert_int_equal(reply.status, 200);
+		assert_int_equal(page.document, rows[i].document);
+		assert_true(reply_has(&reply, "Content-Type", rows[i].type));
+		assert_true(reply_has(&reply, "Cache-Control", "no-store"));
+		assert_true(reply_has(&reply, "X-Content-Type-Options", "nosniff"));
+		assert_int_equal(reply_has(&reply, "Content-Security-Policy", options.page_policy),
+				 rows[i].has_policy);
+	}
 }
 
 static void test_other_methods(void **state)
@@ -315,12 +342,19 @@ static void test_bad_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_metrics),         cmocka_unit_test(test_other_pages),
-	    cmocka_unit_test(test_other_methods),   cmocka_unit_test(test_render_fails),
-	    cmocka_unit_test(test_two_at_once),     cmocka_unit_test(test_slow_clients),
-	    cmocka_unit_test(test_garbage),         cmocka_unit_test(test_stop_under_garbage),
-	    cmocka_unit_test(test_endless_headers), cmocka_unit_test(test_keep_alive),
-	    cmocka_unit_test(test_port_in_use),     cmocka_unit_test(test_bad_options),
+	    cmocka_unit_test(test_metrics),
+	    cmocka_unit_test(test_other_pages),
+	    cmocka_unit_test(test_documents_of_now),
+	    cmocka_unit_test(test_other_methods),
+	    cmocka_unit_test(test_render_fails),
+	    cmocka_unit_test(test_two_at_once),
+	    cmocka_unit_test(test_slow_clients),
+	    cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_stop_under_garbage),
+	    cmocka_unit_test(test_endless_headers),
+	    cmocka_unit_test(test_keep_alive),
+	    cmocka_unit_test(test_port_in_use),
+	    cmocka_unit_test(test_bad_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
