@@ -8,12 +8,14 @@
 
 #include "board/json.h"
 #include "doctor.h"
+#include "http/address.h"
 #include "metric/expose.h"
 #include "plan/confine.h"
 #include "plan/report.h"
 #include "statedir.h"
 #include "target/peers_child.h"
 #include "target/process.h"
+#include "top.h"
 #include "util/cleanup.h"
 #include "util/number.h"
 
@@ -122,6 +124,35 @@ int command_docs(int argc, char **argv)
 	}
 	fputs("philoscope: usage: philoscope docs metrics|state\n", stderr);
 	return EXIT_USAGE;
+}
+
+static int top_usage(void)
+{
+	fputs("philoscope: usage: philoscope top [--once] [HOST:PORT|unix:/PATH]\n", stderr);
+	return EXIT_USAGE;
+}
+
+int command_top(int argc, char **argv)
+{
+	const char *name = NULL;
+	struct address address;
+	bool once = false;
+	int r;
+
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--once") == 0)
+			once = true;
+		else if (!name && argv[i][0] != '-')
+			name = argv[i];
+		else
+			return top_usage();
+	}
+	if (!name)
+		name = "localhost:10414";
+	if (address_parse(name, &address) < 0)
+		return top_usage();
+	r = once ? top_once(&address, name) : top_follow(&address, name);
+	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 int command_doctor(int argc, char **argv)

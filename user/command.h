@@ -13,6 +13,9 @@ int command_inspect(int argc, char **argv);
 /* philoscope docs metrics|state */
 int command_docs(int argc, char **argv);
 
+/* philoscope top [--once] [ADDRESS]: what the philoscope there sees. */
+int command_top(int argc, char **argv);
+
 /* philoscope doctor [--json] [--state.dir=DIR]: whether it can run here; 1 when it can't. */
 int command_doctor(int argc, char **argv);
 

@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
     {"inspect", command_inspect},
     {"docs", command_docs},
+    {"top", command_top},
     {"doctor", command_doctor},
     {"status", command_status},
     {"reset", command_reset},

@@ -326,6 +326,7 @@ static void print_help(void)
 	puts("Usage: philoscope [FLAG]...\n"
 	     "       philoscope inspect BINARY|PID [--json]\n"
 	     "       philoscope doctor [--json] [--state.dir=DIR]\n"
+	     "       philoscope top [--once] [ADDRESS]\n"
 	     "       philoscope docs metrics|state\n"
 	     "       philoscope status [--state.dir=DIR]\n"
 	     "       philoscope reset [--state.dir=DIR]\n\n"
