@@ -464,7 +464,7 @@ class ContainedObserver(Observer):
 
     def __init__(self, pid_file, command, flags, settings):
         self.pid_file = pid_file
-        super().__init__(*flags, command=command, binary="/philoscope", **settings)
+        super().__init__(*flags, command=command, **{"binary": "/philoscope", **settings})
 
     @property
     def pid(self):

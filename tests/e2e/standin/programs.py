@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import threading
 import time
@@ -38,6 +39,15 @@ def until(condition, what):
             return value
         time.sleep(0.01)
     raise AssertionError(f"{what} did not come within {HANG_GUARD} s")
+
+
+def free_ports(count):
+    """Different ones that nobody listens on."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
 
 
 def fetch(port, path, data=None):

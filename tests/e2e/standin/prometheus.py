@@ -3,35 +3,31 @@
 import json
 import os
 import shutil
-import socket
 import urllib.error
 import urllib.parse
 
-from programs import Program, Skip, fetch, until
+from programs import Program, Skip, fetch, free_ports, until
 
 CACHE = os.environ.get("PHILOSCOPE_CACHE", "/var/cache/philoscope")
 
 
 def find(name, version):
-    """Debian's 2, or 3 as scripts/build-prometheus makes it."""
+    """Debian's 2, or 3 as scripts/go-tools builds it."""
     path = f"{CACHE}/tools/prometheus-3/{name}" if version == 3 else shutil.which(name) or f"{CACHE}/tools/{name}"
     if not os.access(path, os.X_OK):
         raise Skip(f"no {name} {version} ({path})")
     return path
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Prometheus(Program):
-    """It scrapes one target each second; `job` is what its configuration says beside that."""
+    """
+    It scrapes one target each interval, and evaluates rules as often; `job` is what its configuration says beside that.
+    """
 
-    def __init__(self, folder, target, version=2, **job):
-        self.port = free_port()
-        config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+    def __init__(self, folder, target, version=2, *, interval="1s", rules=(), **job):
+        [self.port] = free_ports(1)
+        config = {"global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+                  "rule_files": [str(path) for path in rules],
                   "scrape_configs": [{"job_name": "philoscope", "static_configs": [{"targets": [target]}], **job}]}
         data = folder / f"prometheus-{version}"
         data.mkdir()
@@ -52,7 +48,7 @@ class Prometheus(Program):
             return None
 
     def api(self, path, **arguments):
-        answer = json.loads(fetch(self.port, f"/api/v1/{path}?{urllib.parse.urlencode(arguments)}"))
+        answer = json.loads(fetch(self.port, f"/api/v1/{path}?{urllib.parse.urlencode(arguments, doseq=True)}"))
         assert answer["status"] == "success", answer
         return answer["data"]
 

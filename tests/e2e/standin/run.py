@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""philoscope against the stand-in worker. Every cases_*.py beside this file holds functions case_*; those named soak_* run with --soak only."""
+"""
+philoscope against the stand-in worker. Every cases_*.py beside this file (or in another folder: --cases) holds functions case_*;
+those named soak_* run with --soak only.
+"""
 import argparse
 import importlib
 import pathlib
@@ -16,10 +19,10 @@ sys.dont_write_bytecode = True
 from programs import Skip  # noqa: E402
 
 
-def collect(prefix, only):
-    for path in sorted(HERE.glob("cases_*.py")):
+def collect(folder, prefix, only):
+    for path in sorted(folder.glob("cases_*.py")):
         module = importlib.import_module(path.stem)
-        for name, value in vars(module).items():
+        for name, value in list(vars(module).items()):
             if name.startswith(prefix) and callable(value) and only in name:
                 yield name, value
 
@@ -43,8 +46,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="run only cases whose name contains this")
     parser.add_argument("--soak", action="store_true", help="run the long cases instead")
+    parser.add_argument("--cases", type=pathlib.Path, default=HERE, help="where the cases are")
     args = parser.parse_args()
-    outcomes = [run_one(name, case) for name, case in collect("soak_" if args.soak else "case_", args.only)]
+    sys.path.insert(0, str(args.cases.resolve()))
+    outcomes = [run_one(name, case) for name, case in collect(args.cases, "soak_" if args.soak else "case_", args.only)]
     print(", ".join(f"{outcomes.count(o)} {o}" for o in ("passed", "failed", "skipped")))
     return 1 if "failed" in outcomes or not outcomes else 0
 
