@@ -61,13 +61,16 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 INCLUDES := -Iinclude -Iuser -I$(O)/skel
 LIBS     := -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ldeflate -lseccomp -lZydis -lcjson -lm -lpthread
 
-obj_flags := $(CFLAGS)
+# What is built does not say in which folder: two clones give the same file.
+NO_PATHS := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)/=build/
+
+obj_flags := $(CFLAGS) $(NO_PATHS)
 san_flags := -O1 -g $(SANITIZE)
 # For tests: can be killed between any two steps (user/util/fault.h).
 flt_flags := $(CFLAGS) -DPHILOSCOPE_FAULTS
 
 LIBBPF_CFLAGS := $(shell pkg-config --cflags libbpf 2>/dev/null)
-BPF_FLAGS := -target bpf -O2 -g -mcpu=v2 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ivmlinux -Ibpf \
+BPF_FLAGS := -target bpf -O2 -g -mcpu=v2 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ivmlinux -Ibpf $(NO_PATHS) \
 	     $(LIBBPF_CFLAGS) -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 REVISION := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
@@ -94,7 +97,7 @@ NAMES_VERSION := $(if $(USER_SOURCES),$(shell grep -lE 'PHILOSCOPE_(VERSION|REVI
 # $(call stamp,name,text): a file that changes when the text does.
 stamp = $(shell mkdir -p $(O); printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $(O)/.$(1) || \
 	printf '%s\n' '$(subst ','\'',$(2))' >$(O)/.$(1))
-$(call stamp,flags,$(CC) $(CSTD) $(WARNINGS) $(CFLAGS) $(LDFLAGS))
+$(call stamp,flags,$(CC) $(CSTD) $(WARNINGS) $(CFLAGS) $(NO_PATHS) $(LDFLAGS))
 $(call stamp,bpf-flags,$(CLANG) $(BPF_FLAGS))
 $(call stamp,version,$(VERSIONED))
 
@@ -263,6 +266,12 @@ docs: $(O)/philoscope ## write docs/METRICS.md and docs/STATE.md from the tables
 	$(Q)$(O)/philoscope docs metrics >$(O)/METRICS.md
 	$(Q)$(O)/philoscope docs state >$(O)/STATE.md
 	$(Q)mv $(O)/METRICS.md $(O)/STATE.md docs/
+
+.PHONY: image
+image: ## the container image (build/image/philoscope.oci.tar), reproducible, with its SBOM
+	$(Q)scripts/setup build image
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) scripts/image --binary $(O)/philoscope --out $(O)/image --version $(VERSION) --revision $(REVISION)
 
 .PHONY: format tidy clean found
 found: $(O)/.found ## show what a build uses
