@@ -273,6 +273,11 @@ image: ## the container image (build/image/philoscope.oci.tar), reproducible, wi
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(PYTHON) scripts/image --binary $(O)/philoscope --out $(O)/image --version $(VERSION) --revision $(REVISION)
 
+.PHONY: deploy-files
+deploy-files: ## write dashboards, plain manifests and what else is made from the chart and the rules
+	$(Q)scripts/setup build deploy
+	$(Q)$(DEPLOY_PYTHON) scripts/deploy_files.py
+
 .PHONY: format tidy clean found
 found: $(O)/.found ## show what a build uses
 	@cat $<
@@ -298,20 +303,36 @@ demo: ## stand-in and philoscope side by side until Ctrl-C; FOR=20 ends after 20
 ##@ Testing
 
 CHECK_PARTS := build format layers lints padded gcc clang docs fixtures exposition unit fuzz standin
-ALL_PARTS   := $(CHECK_PARTS) vmtest
+ALL_PARTS   := $(CHECK_PARTS) deploy vmtest
 
 .PHONY: check check-all unit
 check: ## everything that tests on this machine; ends in one line of totals
 	$(Q)scripts/setup build check
 	+$(Q)$(PYTHON) scripts/run_parts.py --out $(O) --make '$(MAKE)' $(CHECK_PARTS)
 check-all: ## make check, make vmtest and whatever else CI runs
-	$(Q)scripts/setup build check vm
+	$(Q)scripts/setup build check deploy vm
 	+$(Q)$(PYTHON) scripts/run_parts.py --out $(O) --make '$(MAKE)' $(ALL_PARTS)
 unit: part-unit ## the unit tests alone; T=binary/test_elf runs one of them
 
 .PHONY: golden
 golden: $(O)/tests/metric/test_golden ## write the pages that the exposition is compared with, then show what has changed
 	$(Q)PHILOSCOPE_WRITE_GOLDEN=1 $< >/dev/null 2>&1; git --no-pager diff --stat -- tests/unit/metric/golden
+
+# Debian's PyYAML is for Debian's Python.
+DEPLOY_PYTHON := /usr/bin/python3
+RUN_DEPLOY := . scripts/go-env && $(DEPLOY_PYTHON) tests/e2e/standin/run.py --cases tests/deploy
+
+.PHONY: check-deploy check-cluster
+check-deploy: all fixtures ## image, chart, manifests, dashboards, rules, units: all of it that can run here
+	$(Q)scripts/setup build check deploy
+	$(Q)$(RUN_DEPLOY) $(ARGS)
+check-cluster: all ## a real kube-apiserver takes all manifests (slow when its tools are not built yet)
+	$(Q)scripts/setup build cluster
+	$(Q)$(RUN_DEPLOY) --soak --only cluster
+
+.PHONY: scaling
+scaling: all fixtures-demo ## measure what one node gives Prometheus to do; writes docs/scaling.md
+	$(Q)$(DEPLOY_PYTHON) tests/deploy/measure_scaling.py
 
 .PHONY: vmtest e2e soak bench bench-events bench-sockets bench-scrapes
 vmtest: all fixtures-demo fixtures-api $(VM_TOOLS) ## boot other kernels in QEMU, count there, and write down what they did
@@ -323,6 +344,7 @@ e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or P
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
 	$(Q)scripts/setup build check soak
 	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py --soak $(ARGS)
+	$(Q)$(if $(ARGS),:,scripts/setup build deploy cluster && $(RUN_DEPLOY) --soak)
 bench: bench-events bench-sockets bench-scrapes ## what an event, a request and a byte cost the target, and what a scrape costs
 bench-events: all fixtures-demo fixtures-api $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run --philoscope $(O)/philoscope --fixtures $(O)/fixtures --helper $(O)/bench/attach_empty $(ARGS)
@@ -363,6 +385,7 @@ part-fuzz: fuzz-build fixtures
 	$(Q)$(PYTHON) scripts/run_fuzz.py $(FUZZ_REPLAYS)
 part-standin: all fixtures $(TOOLS)
 	$(Q). scripts/go-env && $(PYTHON) tests/e2e/standin/run.py $(ARGS)
+part-deploy: check-deploy
 part-vmtest: vmtest
 
 ##@ Other
