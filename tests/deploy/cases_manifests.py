@@ -116,10 +116,6 @@ def container(*arguments):
     return daemon_set(*arguments)["spec"]["template"]["spec"]["containers"][0]
 
 
-def flags_to_come():
-    return {f"--no-collector.{family}" for family in families.TO_COME}
-
-
 def known_flags():
     """Spelled as --help spells them."""
     return set(re.findall(r"--[a-z][a-z0-9.-]*", run(PHILOSCOPE, "--help").stdout))
@@ -128,14 +124,14 @@ def known_flags():
 def case_every_flag_of_the_chart_is_one_of_philoscope(_):
     for values in values_files():
         used = {argument.split("=")[0] for argument in container("--values", values)["args"]}
-        assert used <= known_flags() | flags_to_come(), f"{values.name}: philoscope knows no {sorted(used - known_flags())}"
+        assert used <= known_flags(), f"{values.name}: philoscope knows no {sorted(used - known_flags())}"
 
 
 def case_every_family_can_be_switched_off(_):
     """By the chart as by philoscope."""
     off = ",".join(f"collectors.{family}=false" for family in families.ALL if family != families.OWN)
     flags = {flag for flag in container("--set", off)["args"] if flag.startswith("--no-collector.")}
-    assert flags == {flag for flag in known_flags() if flag.startswith("--no-collector.")} | flags_to_come()
+    assert flags == {flag for flag in known_flags() if flag.startswith("--no-collector.")}
 
 
 def case_rights_of_the_pod(_):

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The families of metrics: which names philoscope's own table gives to each, and which are still to come."""
+"""The families of metrics: which names philoscope's own table gives to each."""
 import functools
 import re
 import subprocess
 
 from programs import PHILOSCOPE
 
-# Families that philoscope does not have yet, and how their metrics begin. What is asked about them is skipped and counted; one
-# that has come fails its case until it is taken off here.
-TO_COME = {"api": "philotes_api_", "socket": "philotes_socket_", "runtime": "go_", "process": "process_"}
 # Not a family that can be switched off.
 OWN = "philoscope"
 ALL = ("cdc", "buffer", "iceberg", "api", "socket", "runtime", "process", OWN)
@@ -34,12 +31,10 @@ def names(expression):
 
 
 def of(name):
-    """The family of a metric, come or to come; None for a name that there is not."""
-    to_come = (family for family, begin in TO_COME.items() if name.startswith(begin))
-    return table().get(name) or next(to_come, None)
+    """The family of a metric; None for a name that there is not."""
+    return table().get(name)
 
 
 def owner(expression):
-    """The family whose case has this query; one that is to come before one that is there."""
-    found = [of(name) for name in names(expression)]
-    return next((family for family in found if family in TO_COME), found[0])
+    """The family whose case has this query."""
+    return of(names(expression)[0])

@@ -3,11 +3,13 @@
 import atexit
 import contextlib
 import pathlib
+import socket
 import tempfile
 import time
 
-from programs import Observer, Worker, fixture, until
+from programs import Api, Observer, Worker, fixture, until
 from queried import Queried
+from traffic import Client, Namespace, Peer, echo
 
 SOURCES = ["postgres-shop", "postgres-crm"]
 TABLES = ["public.orders", "public.customers", "stock.items"]
@@ -62,8 +64,60 @@ class Incomplete:
         pass
 
 
+class Requests:
+    """Good and bad answers, bodies in both directions, a handler that panics; an odd number, so that all of them are sent."""
+
+    KINDS = ["GET /health", "GET /drive/status/503", "POST /drive/read 5000", "GET /drive/bytes/5000", "GET /drive/panic"]
+
+    def __init__(self, stack):
+        self.program = stack.enter_context(Api())
+
+    def begin(self):
+        pass
+
+    def one_round(self, number):
+        self.program.load(5 * len(self.KINDS), *self.KINDS, connections=2)
+
+    def rest(self):
+        pass
+
+
+class Connections:
+    """
+    A worker that talks with a peer of each role, and dials a port that nobody listens on. The buffer is behind a network that
+    loses a tenth of its packets.
+    """
+
+    def __init__(self, stack):
+        space = stack.enter_context(Namespace(9))
+        buffer = stack.enter_context(Peer(echo, address=(space.far, 0), namespace=space.path))
+        source, store, catalog = (stack.enter_context(Peer(echo)).port for _ in range(3))
+        space.run("iptables", "-A", "INPUT", "-p", "tcp", "-m", "statistic", "--mode", "random", "--probability", "0.1", "-j", "DROP")
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            self.nobody = closed.getsockname()[1]
+        self.peers = [(space.far, buffer.port), *(("127.0.0.1", port) for port in (source, store, catalog))]
+        self.program = stack.enter_context(Client(env={
+            "PHILOTES_DB_HOST": space.far, "PHILOTES_DB_PORT": str(buffer.port),
+            "PHILOTES_CDC_SOURCE_HOST": "127.0.0.1", "PHILOTES_CDC_SOURCE_PORT": str(source),
+            "PHILOTES_STORAGE_ENDPOINT": f"127.0.0.1:{store}", "PHILOTES_ICEBERG_CATALOG_URL": f"http://127.0.0.1:{catalog}"}))
+
+    def begin(self):
+        pass
+
+    def one_round(self, number):
+        for host, port in self.peers:
+            connection = self.program.dial(port, host=host)
+            for what in ("write", "read"):
+                self.program.do(what, id=connection, bytes=5000)
+            self.program.do("close", id=connection)
+        self.program.move("dial", address=f"127.0.0.1:{self.nobody}")
+
+    def rest(self):
+        pass
+
+
 # What becomes of each when the observer sees it. A family that comes adds what its panels show.
-PARTS = {Pipelines: "attached", Incomplete: "partial"}
+PARTS = {Pipelines: "attached", Incomplete: "partial", Requests: "attached", Connections: "attached"}
 
 
 class Load:
