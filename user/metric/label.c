@@ -23,11 +23,24 @@ static void join(struct joining *joining, const char *bytes, size_t len)
 	joining->len += len;
 }
 
+/* As much of a text's beginning as is ASCII, which most are as a whole, and has room. */
+static size_t join_ascii(struct joining *joining, const char *text, size_t len)
+{
+	size_t n = utf8_ascii((const uint8_t *)text, len);
+	size_t room = sizeof(joining->bytes) - joining->len;
+
+	n = n < room ? n : room;
+	if (n)
+		join(joining, text, n);
+	return n;
+}
+
 static void join_label(struct joining *joining, const char *text, size_t len, bool cut)
 {
+	size_t at = join_ascii(joining, text, len);
 	int n;
 
-	for (size_t at = 0; at < len && !joining->full; at += n > 0 ? (size_t)n : 1) {
+	for (; at < len && !joining->full; at += n > 0 ? (size_t)n : 1) {
 		n = utf8_character((const uint8_t *)text + at, len - at);
 		if (n < 0 && cut)
 			break; /* the character was whole before the cut */

@@ -6,6 +6,8 @@
  */
 #include "util/utf8.h"
 
+#include <string.h>
+
 #include "util/cleanup.h"
 
 static const struct {
@@ -34,6 +36,20 @@ static int match_sequence(const uint8_t *bytes, size_t len, size_t row)
 			return 0;
 	}
 	return sequences[row].len;
+}
+
+size_t utf8_ascii(const uint8_t *bytes, size_t len)
+{
+	size_t at = 0;
+
+	for (uint64_t word; len - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, bytes + at, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	while (at < len && bytes[at] < 0x80)
+		at++;
+	return at;
 }
 
 int utf8_character(const uint8_t *bytes, size_t len)
