@@ -13,7 +13,7 @@ import urllib.request
 import compare
 from browser import Browser
 from cases_cli import FAILED, OK, USAGE, philoscope, refuses
-from programs import PHILOSCOPE, Observer, Skip, Worker, fetch, fixture, until
+from programs import PHILOSCOPE, Api, Observer, Skip, Worker, fetch, fixture, until
 
 NASTY = '</script><script>alert(1)</script>"\'&<img src=x onerror=alert(1)>\x1b[31m\u202e\x00end'
 TABLES = ["public.orders", "public.customers", "stock.items"]
@@ -43,6 +43,14 @@ def busy():
         observer.sees(shop.pid).sees(billing.pid)
         begin_load(shop, billing)
         yield observer, shop, billing
+
+
+def ask_until(deadline, server):
+    """Requests of some kinds, not in a hurry."""
+    while time.monotonic() < deadline:
+        server.load(21, "GET /health", "GET /api/v1/sources/known", "GET /drive/bytes/20000", "POST /drive/read 1500", "GET /health",
+                    "GET /health", "GET /drive/status/503", connections=2)
+        time.sleep(0.5)
 
 
 # ---- JSON ----
@@ -92,6 +100,37 @@ def case_state_says_why_nothing_is_collected(_):
         assert (target["state"], target["reason"], target["metrics"]) == ("refused", "family_off", 0), target
         reasons = {row["reason"] for row in board["probes"] if row["binary"] == target["binary"]}
         assert target["explanation"] and reasons - {"other_service"} == {"family_off"}, reasons
+
+
+def quantile(q, buckets):
+    """histogram_quantile of PromQL: {upper bound: requests at most so long}."""
+    bounds = sorted(buckets)
+    rank = q * buckets[bounds[-1]]
+    at = next(i for i, bound in enumerate(bounds) if buckets[bound] >= rank)
+    below, low = (buckets[bounds[at - 1]], bounds[at - 1]) if at else (0, 0)
+    return low + (bounds[at] - low) * (rank - below) / (buckets[bounds[at]] - below)
+
+
+def case_state_has_the_requests_of_a_server(_):
+    """Counts are the metrics'; quantiles are PromQL's, of all requests since the page was first looked at."""
+    with Observer() as observer, Api() as server:
+        observer.sees(server.pid)
+        assert state(observer)["endpoints"] == []
+        server.load(90, "GET /health", "GET /drive/status/503", "GET /drive/panic", connections=3)
+        scrape = observer.scrape()
+        rows = {(row["method"], row["endpoint"]): row for row in state(observer)["endpoints"]}
+        seen = {tuple(dict(key)[label] for label in ("method", "endpoint")) for key in scrape.select("philotes_api_requests_total")}
+        assert seen and seen <= rows.keys(), (seen, rows.keys())
+        for (method, endpoint), row in rows.items():
+            of = {"method": method, "endpoint": endpoint}
+            assert row["requests"] == scrape.total("philotes_api_requests_total", **of), row
+            assert row["server_errors"] == scrape.total("philotes_api_requests_total", status="503", **of), row
+            assert row["aborted"] == scrape.total("philotes_api_requests_aborted_total", **of), row
+            buckets = {float(dict(key)["le"]): count
+                       for key, count in scrape.select("philotes_api_request_duration_seconds_bucket", **of).items()}
+            for field, q in (("p50_seconds", 0.5), ("p95_seconds", 0.95), ("p99_seconds", 0.99)):
+                expected = quantile(q, buckets) if row["requests"] else None
+                assert row[field] == expected or abs(row[field] - expected) < 1e-9, (field, row, expected)
 
 
 # ---- the page, as it is sent ----
@@ -203,10 +242,10 @@ def soak_pictures_of_the_page(folder):
     """Under load, for docs/: wide and narrow, light and dark."""
     if not PICTURES:
         raise Skip("PHILOSCOPE_PICTURES names no folder")
-    with busy() as (observer, *_), Browser(folder) as browser:
+    with busy() as (observer, *_), Api() as server, Browser(folder) as browser:
         browser.window(1280, 900)
         browser.open(f"http://127.0.0.1:{observer.port}/")
-        time.sleep(float(os.environ.get("PHILOSCOPE_PICTURES_AFTER", "240")))
+        ask_until(time.monotonic() + float(os.environ.get("PHILOSCOPE_PICTURES_AFTER", "240")), server)
         for width, dark, name in ((1280, False, "page"), (1280, True, "page-dark"), (360, False, "page-360"), (360, True, "page-360-dark")):
             browser.window(width, 900, dark)
             browser.picture(pathlib.Path(PICTURES) / f"{name}.png")
