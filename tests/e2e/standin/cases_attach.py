@@ -263,8 +263,7 @@ def case_families_that_are_off_attach_nothing(_):
         assert scrape.total("philoscope_probe_sites", state="attached") == 0
         assert not [text for text in hostview.fdinfos(observer.pid) if "uprobe" in text or "link_type:\tperf" in text], \
             "there are links to targets"
-        infos = scrape.select("philoscope_probe_info", service="worker")
-        assert infos and all(dict(key)["reason"] == "family_off" and dict(key)["state"] == "skipped" for key in infos), infos
+        compare.worker_is_off(scrape)
         if not hostview.probes_of_others(observer.pid):
             assert not hostview.changed_text(worker.pid)
 

@@ -202,8 +202,7 @@ def nothing_is_collected(observer, worker):
     collected = [name for name, labels in scrape.values
                  if name.startswith("philotes_") and dict(labels).get("pid") == str(worker.pid)]
     assert not collected, collected
-    reasons = {dict(key)["reason"] for key in scrape.select("philoscope_probe_info", service="worker")}
-    assert reasons == {"family_off"}, reasons
+    compare.worker_is_off(scrape)
     if not hostview.probes_of_others(observer.pid):
         assert not hostview.changed_text(worker.pid), "there are probes"
 

@@ -117,3 +117,11 @@ def durations(scrape, worker, run):
         for i, count in enumerate(seen):
             assert outer[i] <= count <= inner[i], f"bucket {i}: {count} not within {outer[i]}..{inner[i]}"
             assert single[i] >= stamps["same_buckets"][i], f"bucket {i} lacks events whose stamps are both in it"
+
+
+def worker_is_off(scrape):
+    """Every metric says so; those of API servers that a worker has none of them."""
+    infos = [dict(key) for key in scrape.select("philoscope_probe_info", service="worker")]
+    wrong = [info for info in infos if info["state"] != "skipped" or
+             info["reason"] != ("other_service" if info["family"] == "api" else "family_off")]
+    assert infos and not wrong, wrong
