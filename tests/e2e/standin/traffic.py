@@ -38,8 +38,13 @@ class Counted:
         return data
 
     def sendall(self, data):
-        self.connection.sendall(data)
+        """Counted first: who has read it may look at once. What did not get away as a whole does not count."""
         self.peer.add(sent=len(data))
+        try:
+            self.connection.sendall(data)
+        except OSError:
+            self.peer.add(sent=-len(data))
+            raise
 
 
 class Peer:
