@@ -124,12 +124,16 @@ def first_start(state, fault, counts, early=False, env=None):
     """
     binary = {"binary": FAULTS_BUILD, "env": env} if env else {}
 
+    ran = []
+
     def shown(observer):
-        work(worker, "postgres-early")
+        ran.append(work(worker, "postgres-early"))
         scrape_to_death(observer)
     with Worker() as worker:
         if fault:
             dies(fault, state, env=env, meanwhile=shown)
+            if early and not ran:  # it names already as it starts
+                work(worker, "postgres-early")
         elif counts:
             with Observer(state=state, **binary) as observer:
                 observer.sees(worker.pid)
