@@ -421,9 +421,13 @@ static __always_inline void api_panicked_body(const struct pt_regs *ctx)
 		return;
 	/* The top is another engine's, and gone: the runtime has not got there yet. */
 	key.goroutine = frame.key;
-	for (; key.level < PS_OUTER_LEVELS; key.level++)
+	/* Counted beside the key: verifiers up to 6.12 do not know what memory holds, and see no
+	 * end. */
+	for (__u32 level = 0; level < PS_OUTER_LEVELS; level++) {
+		key.level = level;
 		if (api_note_panic(bpf_map_lookup_elem(&serving_outer, &key), GO_ARG0(ctx)))
 			return;
+	}
 }
 
 /* runtime.recovery(gp), on the system stack: gp goes on in the frame whose deferred call recovered,
