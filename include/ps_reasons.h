@@ -38,7 +38,9 @@
 	X(SOCKET_ORPHANED, "socket_orphaned",                                                      \
 	  "something happened on a connection after its process had ended; not counted")           \
 	X(SAMPLE_LATE, "sample_late",                                                              \
-	  "a process did not show its numbers in time; its last ones, if any, are shown")          \
+	  "a process did not show its numbers in time, or its runtime had not begun; its last "    \
+	  "ones, "                                                                                 \
+	  "if any, are shown")                                                                     \
 	X(SAMPLE_GONE, "sample_gone", "a process had ended when its numbers were to be read")      \
 	X(SAMPLE_REFUSED, "sample_refused",                                                        \
 	  "the kernel did not let the numbers of a process be read")                               \

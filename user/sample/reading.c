@@ -113,7 +113,9 @@ static int read_allp(struct reading *reading)
 	if (r < 0)
 		return r;
 	n = reading->words[GORUNTIME_ALLP_LEN];
-	if (n == 0 || n > MAX_PROCESSORS)
+	if (n == 0)
+		return -EAGAIN;
+	if (n > MAX_PROCESSORS)
 		return -EBADMSG;
 	reading->allp = calloc(n, sizeof(*reading->allp));
 	reading->processors = calloc(n, sizeof(*reading->processors));

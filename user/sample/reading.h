@@ -55,8 +55,8 @@ int reading_new(const struct sample_target *target, uint64_t bias, struct readin
 void reading_free(struct reading *reading);
 DEFINE_CLEANUP(struct reading *, reading_free)
 
-/* Reads all that the target's numbers show the place of. 0, -EFAULT, -EBADMSG or another error of
- * sample_runtime. */
+/* Reads all that the target's numbers show the place of. 0, -EAGAIN, -EFAULT, -EBADMSG or another
+ * error of sample_runtime. */
 int reading_take(struct reading *reading);
 
 /* A number of the target's. */

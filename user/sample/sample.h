@@ -104,8 +104,8 @@ int sample_process(const struct sample_target *target, struct sample *sample);
  * Reads the Go runtime's numbers from the process's memory: as many as its executable shows where
  * to find. The target is neither stopped nor changed, but it decides when its memory answers: never
  * call this where waiting does harm. 0; -ESRCH as above, or when another program runs in it; -EPERM
- * when it may not be read; -EFAULT or -EBADMSG when what is there can't be that; -ENOMEM; or
- * -errno.
+ * when it may not be read; -EAGAIN when the runtime has not begun yet; -EFAULT or -EBADMSG when
+ * what is there can't be that; -ENOMEM; or -errno.
  */
 int sample_runtime(const struct sample_target *target, struct sample *sample);
 

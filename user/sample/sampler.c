@@ -355,6 +355,8 @@ static enum sampler_outcome outcome_of(const struct entry *entry)
 	switch (entry->error) {
 	case 0:
 		return SAMPLER_GOOD;
+	case -EAGAIN:
+		return SAMPLER_LATE;
 	case -ESRCH:
 		return SAMPLER_GONE;
 	case -EPERM:
