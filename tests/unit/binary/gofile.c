@@ -16,7 +16,8 @@ static int map_file(const char *path, struct view *ret_bytes)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* Shared: into a private mapping the kernel would write the breakpoints of an observer. */
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	*ret_bytes = (struct view){.data = map, .len = (size_t)st.st_size};
