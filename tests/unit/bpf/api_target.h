@@ -14,6 +14,8 @@
 
 #include "api.bpf.h"
 
+#include "counted.h"
+
 #define BIAS      0x10000ULL
 #define SECOND    1000000000ULL
 #define TOP_DEPTH 0x400ULL /* of a request's frame on a fresh goroutine */
@@ -166,20 +168,6 @@ static inline void recover_at(__u64 depth)
 	api_unwound_body(&ctx);
 }
 
-static inline __u64 dropped(enum ps_drop reason)
-{
-	return *(__u64 *)host_map_value(&drops, reason);
-}
-
-static inline __u64 dropped_in_all(void)
-{
-	__u64 sum = 0;
-
-	for (int i = 0; i < PS_DROP_MAX; i++)
-		sum += dropped((enum ps_drop)i);
-	return sum;
-}
-
 static inline struct ps_requests *counted(size_t i)
 {
 	return host_map_value(&requests, i);
@@ -188,25 +176,6 @@ static inline struct ps_requests *counted(size_t i)
 static inline struct ps_endpoint *endpoint(size_t i)
 {
 	return host_map_value(&endpoints, i);
-}
-
-/* Text of a label in a key; a number's as decimal. The labels lie one after the other. */
-static inline const char *label(const struct ps_key *key, int which)
-{
-	static char text[PS_KEY_LABELS][256];
-	size_t at = 0;
-	__s64 number;
-
-	for (int i = 0; i < which; i++)
-		at += key->kind[i] == PS_LABEL_STATIC ? 8 : key->len[i];
-	if (key->kind[which] == PS_LABEL_NUMBER) {
-		memcpy(&number, key->bytes + at, sizeof(number));
-		snprintf(text[which], sizeof(text[which]), "%lld", (long long)number);
-		return text[which];
-	}
-	memcpy(text[which], key->bytes + at, key->len[which]);
-	text[which][key->len[which]] = '\0';
-	return text[which];
 }
 
 static inline void assert_labels(const struct ps_key *key, const char *template, const char *method,

@@ -5,6 +5,8 @@
 
 #include "tcp_connection.h"
 
+#include "counted.h"
+
 #define MS 1000000ULL
 
 static const struct ps_process own = {.start_ns = 111, .tgid = 77, .exec_id = 5};
@@ -96,11 +98,6 @@ static inline __u64 sum(const __u64 *buckets)
 	for (int i = 0; i < PS_SOCKET_BUCKETS; i++)
 		n += buckets[i];
 	return n;
-}
-
-static inline __u64 dropped(enum ps_drop reason)
-{
-	return *(__u64 *)host_map_value(&drops, reason);
 }
 
 static inline void assert_bytes(const char *role, __u64 sent, __u64 received)

@@ -16,6 +16,8 @@
 #include "cdc.bpf.h"
 #include "iceberg.bpf.h"
 
+#include "counted.h"
+
 #define BIAS      0x10000ULL
 #define SECOND    1000000000ULL
 #define NOW_UNIX  (1795000000ULL * SECOND)
@@ -239,20 +241,6 @@ static inline void event_end(void)
 	hit(cdc_event_end_body, NULL, 0);
 }
 
-static inline __u64 dropped(enum ps_drop reason)
-{
-	return *(__u64 *)host_map_value(&drops, reason);
-}
-
-static inline __u64 dropped_in_all(void)
-{
-	__u64 sum = 0;
-
-	for (int i = 0; i < PS_DROP_MAX; i++)
-		sum += dropped((enum ps_drop)i);
-	return sum;
-}
-
 static inline struct ps_table *table(size_t i)
 {
 	return host_map_value(&tables, i);
@@ -266,19 +254,6 @@ static inline struct ps_source *source(void)
 /* The first label of a record, which is its source. */
 #define assert_source(map, i, name) \
 	assert_string_equal(label(host_map_key(&(map), (i)), PS_LABEL_SOURCE), (name))
-
-/* Text of a label in a key; the labels lie one after the other. */
-static inline const char *label(const struct ps_key *key, int which)
-{
-	static char text[PS_KEY_LABELS][256];
-	size_t at = 0;
-
-	for (int i = 0; i < which; i++)
-		at += key->kind[i] == PS_LABEL_STATIC ? 8 : key->len[i];
-	memcpy(text[which], key->bytes + at, key->len[which]);
-	text[which][key->len[which]] = '\0';
-	return text[which];
-}
 
 #define TEST(name) cmocka_unit_test_setup(test_##name, setup)
 
