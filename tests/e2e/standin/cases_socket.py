@@ -92,6 +92,18 @@ def case_socket_bytes_of_splice(_):
             no_drops(observer)
 
 
+def case_socket_bytes_without_copies(_):
+    """MSG_ZEROCOPY, and TCP_ZEROCOPY_RECEIVE, which is a getsockopt."""
+    with between(source_of(1000003)) as (observer, client, server):
+        connection = client.dial(server.port)
+        client.do("write", id=connection, bytes=1)
+        assert client.do("receive-zerocopy", id=connection, bytes=1000003)["bytes"] == 1000003
+        assert client.do("send-zerocopy", id=connection, bytes=700001)["bytes"] == 700001
+        client.do("close", id=connection)
+        server.settled()
+        assert assert_bytes(observer, client, "buffer", server) == (700002, 1000003)
+
+
 def case_socket_bytes_that_did_not_fit(_):
     """A peer that does not read: writes are cut short, and then EAGAIN."""
     go_on = threading.Event()
