@@ -71,9 +71,14 @@ const struct state_identity *identities_get(const struct identities *identities,
 	return row ? &row->identity : NULL;
 }
 
+size_t identities_count(const struct identities *identities)
+{
+	return identities->n;
+}
+
 uint32_t identities_at(const struct identities *identities, size_t i)
 {
-	return i < identities->n ? identities->rows[i]->number : 0;
+	return identities->rows[i]->number;
 }
 
 /* ---- the table and its map ---- */

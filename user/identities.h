@@ -33,7 +33,9 @@ int identities_of(struct identities *identities, const struct snapshot_process *
 void identities_forget_process(struct identities *identities, const struct ps_process *process);
 /* An identity by its number; NULL = none. Valid until identities_remove. */
 const struct state_identity *identities_get(const struct identities *identities, uint32_t number);
-/* The i-th of all identities, by number; 0 behind the last. */
+/* How many there are. */
+size_t identities_count(const struct identities *identities);
+/* The number of the i-th of them; they are in the order of their numbers. */
 uint32_t identities_at(const struct identities *identities, size_t i);
 
 /* A process of it has ended at this moment, CLOCK_MONOTONIC ns. 0 or -errno. */

@@ -143,11 +143,9 @@ static int retire_process(const struct retiring *retiring, const struct snapshot
 
 static uint32_t greatest_number(const struct identities *identities)
 {
-	uint32_t greatest = 0;
+	size_t n = identities_count(identities);
 
-	for (size_t i = 0; identities_at(identities, i); i++)
-		greatest = identities_at(identities, i);
-	return greatest;
+	return n ? identities_at(identities, n - 1) : 0;
 }
 
 /*
@@ -193,11 +191,9 @@ static int forget_identity(const struct retiring *retiring, uint32_t number)
 static int forget_overdue(const struct retiring *retiring, uint64_t now_ns, const bool *present)
 {
 	const struct identities *identities = retiring->source->identities;
-	size_t n = 0;
+	size_t n = identities_count(identities);
 	int r = 0;
 
-	while (identities_at(identities, n))
-		n++;
 	while (n-- > 0 && r == 0) {
 		uint32_t number = identities_at(identities, n);
 		uint64_t at_ns = expiry_ns(retiring, number);
@@ -216,7 +212,7 @@ static int expire(const struct retiring *retiring, uint64_t *due_ns)
 	_cleanup_free_ bool *present = NULL;
 	bool overdue = false;
 
-	for (size_t i = 0; identities_at(identities, i); i++) {
+	for (size_t i = 0; i < identities_count(identities); i++) {
 		uint64_t at_ns = expiry_ns(retiring, identities_at(identities, i));
 
 		if (at_ns < now_ns)

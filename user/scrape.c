@@ -267,28 +267,19 @@ static void name_live(const struct scrape_source *source, struct page *page)
 	}
 }
 
-static size_t count_identities(const struct identities *identities)
-{
-	size_t n = 0;
-
-	while (identities_at(identities, n))
-		n++;
-	return n;
-}
-
 static int name_processes(const struct scrape_source *source, struct page *page)
 {
 	const struct identities *identities = source->identities;
 	/* Each process may bring one identity more, and each sample. */
 	size_t n =
-	    2 * page->snapshot->nprocesses + count_identities(identities) + source->targets->n;
+	    2 * page->snapshot->nprocesses + identities_count(identities) + source->targets->n;
 
 	page->processes = calloc(n + 1, sizeof(*page->processes));
 	page->identities = calloc(n + 1, sizeof(*page->identities));
 	if (!page->processes || !page->identities)
 		return -ENOMEM;
 	name_live(source, page);
-	for (size_t i = 0; identities_at(identities, i); i++) {
+	for (size_t i = 0; i < identities_count(identities); i++) {
 		uint32_t number = identities_at(identities, i);
 		const struct state_identity *identity = identities_get(identities, number);
 
@@ -463,13 +454,13 @@ static bool lacks_backpressure(const struct snapshot *snapshot, const struct ima
 	return lacks;
 }
 
-static enum plan_reason metric_reason(const struct scrape_source *source, const struct page *page,
-				      const struct image *image, enum ps_metric id)
+static enum plan_reason metric_reason(const struct page *page, const struct image *image,
+				      enum plan_reason of_sockets, enum ps_metric id)
 {
 	enum plan_reason reason = image->plan.metric_reason[id];
 
 	if (reason == PLAN_REASON_NONE && plan_metric_family(id) == PS_FAMILY_SOCKET)
-		return socket_reason(source, image);
+		return of_sockets;
 	if (reason == PLAN_REASON_NONE && id == PS_METRIC_BUFFER_DEPTH &&
 	    lacks_backpressure(page->snapshot, image))
 		return PLAN_REASON_BACKPRESSURE_OFF;
@@ -480,9 +471,11 @@ static void describe_image(const struct scrape_source *source, struct page *page
 			   const struct image *image, const char *service)
 {
 	const char *binary = keep_text(page, image->binary);
+	enum plan_reason of_sockets = socket_reason(source, image);
 
 	for (int id = 0; id < PS_METRIC_MAX; id++) {
-		enum plan_reason reason = metric_reason(source, page, image, (enum ps_metric)id);
+		enum plan_reason reason =
+		    metric_reason(page, image, of_sockets, (enum ps_metric)id);
 
 		page->infos[page->input.ninfos++] = (struct metric_probe_info){
 		    .service = service,
