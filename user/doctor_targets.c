@@ -34,15 +34,6 @@ static struct examined *find(const struct examination *examination, const struct
 	return examined;
 }
 
-/* As the observer sees it: what could not be read may be one. */
-static bool is_target(const struct facts *facts)
-{
-	if (facts->refusal >= PLAN_REASON_INSPECTOR_FAILED &&
-	    facts->refusal <= PLAN_REASON_INSPECTOR_LIED)
-		return true;
-	return facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES;
-}
-
 /* NULL: not enough memory, or no process to read it; the next check says so. */
 static struct examined *examine(struct examination *examination, int fd,
 				const struct process_exe *exe)
@@ -52,37 +43,13 @@ static struct examined *examine(struct examination *examination, int fd,
 	if (!examined || confine_inspect(fd, NULL, &examined->facts) < 0)
 		return NULL;
 	examined->exe = *exe;
-	examined->is_target = is_target(&examined->facts);
+	/* As the observer sees it: what could not be read may be one. */
+	examined->is_target =
+	    plan_is_suspect(&examined->facts) || plan_is_philotes(&examined->facts);
 	plan_make(&examined->facts, &(struct plan_options){0}, &examined->plan);
 	examined->next = examination->all;
 	examination->all = examined;
 	return examined;
-}
-
-static unsigned int count_metrics(const struct plan *plan, enum plan_reason reason)
-{
-	unsigned int n = 0;
-
-	for (int id = 0; id < PS_METRIC_MAX; id++)
-		n += plan->metric_reason[id] == reason;
-	return n;
-}
-
-/* The most frequent reason why a metric is not produced; NONE: all are. */
-static enum plan_reason main_reason(const struct plan *plan)
-{
-	enum plan_reason most = PLAN_REASON_NONE;
-	unsigned int n = 0;
-
-	for (int reason = PLAN_REASON_NONE + 1; reason < PLAN_REASON_MAX; reason++) {
-		unsigned int count = count_metrics(plan, (enum plan_reason)reason);
-
-		if (count > n && reason != PLAN_REASON_OTHER_SERVICE) {
-			n = count;
-			most = (enum plan_reason)reason;
-		}
-	}
-	return most;
 }
 
 #define FIX_REFUSED "see docs/inspect.md; philoscope inspect PID says more"
@@ -91,12 +58,15 @@ static enum plan_reason main_reason(const struct plan *plan)
 static void tell(struct doctor *doctor, pid_t pid, const struct examined *examined)
 {
 	const struct facts *facts = &examined->facts;
-	unsigned int good = count_metrics(&examined->plan, PLAN_REASON_NONE);
-	unsigned int all =
-	    PS_METRIC_MAX - count_metrics(&examined->plan, PLAN_REASON_OTHER_SERVICE);
-	enum plan_reason reason = main_reason(&examined->plan);
+	unsigned int counts[PLAN_REASON_MAX] = {0}, good, all;
+	enum plan_reason reason;
 	char name[32];
 
+	for (int id = 0; id < PS_METRIC_MAX; id++)
+		counts[examined->plan.metric_reason[id]]++;
+	good = counts[PLAN_REASON_NONE];
+	all = PS_METRIC_MAX - counts[PLAN_REASON_OTHER_SERVICE];
+	reason = plan_reason_most(counts);
 	snprintf(name, sizeof(name), "process %d", pid);
 	if (facts->refusal != PLAN_REASON_NONE)
 		doctor_say_of(doctor, name, DOCTOR_WARN, FIX_REFUSED, "refused, %s: %s",

@@ -317,12 +317,6 @@ static int attach_file(struct registry *registry, pid_t pid, const struct findin
 
 /* ---- looking ---- */
 
-/* True for a Philotes executable, also for one that can't be read further. */
-static bool is_philotes(const struct facts *facts)
-{
-	return facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES;
-}
-
 /* Whether the file was looked at before; what it shows is enough for one that is not Philotes. */
 static const struct inode *find_known(const struct registry *registry, struct finding *finding)
 {
@@ -397,7 +391,7 @@ static int find_or_add_image(struct registry *registry, pid_t pid, const struct 
 	struct plan plan;
 	int r;
 
-	if (!is_philotes(&finding->facts))
+	if (!plan_is_philotes(&finding->facts))
 		return -ENOENT;
 	plan_make(&finding->facts, &registry->options, &plan);
 	image = images_find(registry->images, &finding->facts, plan.hash);

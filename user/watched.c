@@ -31,37 +31,15 @@ static const struct metric_identity *find_identity(const struct metric_input *in
 	return NULL;
 }
 
-/* How many metrics of this executable have this reason. */
-static unsigned int count_reason(const struct metric_input *input, const struct image *image,
-				 const char *reason)
+/* How many metrics of this executable have each reason. */
+static void count_reasons(const struct metric_input *input, const struct image *image,
+			  unsigned int ret_counts[static PLAN_REASON_MAX])
 {
-	unsigned int n = 0;
-
+	memset(ret_counts, 0, PLAN_REASON_MAX * sizeof(*ret_counts));
 	for (size_t i = 0; i < input->ninfos; i++)
-		n += strcmp(input->infos[i].binary, image->binary) == 0 &&
-		     strcmp(input->infos[i].service, image->facts.service) == 0 &&
-		     strcmp(input->infos[i].reason, reason) == 0;
-	return n;
-}
-
-/* The most frequent reason for a metric that is missing; NONE: none is. */
-static enum plan_reason main_reason(const struct metric_input *input, const struct image *image)
-{
-	enum plan_reason most = PLAN_REASON_NONE;
-	unsigned int n = 0;
-
-	if (image->facts.refusal != PLAN_REASON_NONE)
-		return image->facts.refusal;
-	for (int reason = PLAN_REASON_NONE + 1; reason < PLAN_REASON_MAX; reason++) {
-		unsigned int count =
-		    count_reason(input, image, plan_reason_text((enum plan_reason)reason));
-
-		if (count > n && reason != PLAN_REASON_OTHER_SERVICE) {
-			n = count;
-			most = (enum plan_reason)reason;
-		}
-	}
-	return most;
+		if (strcmp(input->infos[i].binary, image->binary) == 0 &&
+		    strcmp(input->infos[i].service, image->facts.service) == 0)
+			ret_counts[plan_reason_of(input->infos[i].reason)]++;
 }
 
 static void describe(struct watching *watching, const struct target *target,
@@ -69,9 +47,13 @@ static void describe(struct watching *watching, const struct target *target,
 {
 	const struct observed *observed = target->image;
 	const struct image *image = observed->image;
-	enum plan_reason reason = main_reason(watching->input, image);
 	const char *version = image->facts.module_version;
+	enum plan_reason reason = image->facts.refusal;
+	unsigned int counts[PLAN_REASON_MAX];
 
+	count_reasons(watching->input, image, counts);
+	if (reason == PLAN_REASON_NONE)
+		reason = plan_reason_most(counts);
 	*process = (struct board_process){
 	    .identity = find_identity(watching->input, target->pid),
 	    .service = keep(watching, image->facts.service),
@@ -83,10 +65,8 @@ static void describe(struct watching *watching, const struct target *target,
 	    .go_version = keep(watching, image->facts.go_version),
 	    /* What Go notes where there is none. */
 	    .module_version = strcmp(version, "(devel)") == 0 ? "" : keep(watching, version),
-	    .metrics = count_reason(watching->input, image, ""),
-	    .metrics_known =
-		PS_METRIC_MAX -
-		count_reason(watching->input, image, plan_reason_text(PLAN_REASON_OTHER_SERVICE)),
+	    .metrics = counts[PLAN_REASON_NONE],
+	    .metrics_known = PS_METRIC_MAX - counts[PLAN_REASON_OTHER_SERVICE],
 	};
 }
 

@@ -129,11 +129,15 @@ bool plan_is_suspect(const struct facts *facts)
 	       facts->refusal <= PLAN_REASON_INSPECTOR_LIED;
 }
 
+bool plan_is_philotes(const struct facts *facts)
+{
+	return facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES;
+}
+
 /* What is counted in the kernel only has to know that it is Philotes. */
 static enum plan_reason reason_of_refusal(const struct facts *facts, enum ps_family family)
 {
-	bool is_philotes = facts->service[0] && facts->refusal != PLAN_REASON_NOT_PHILOTES &&
-			   !plan_is_suspect(facts);
+	bool is_philotes = plan_is_philotes(facts) && !plan_is_suspect(facts);
 
 	return family == PS_FAMILY_SOCKET && is_philotes ? PLAN_REASON_NONE : facts->refusal;
 }

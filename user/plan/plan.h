@@ -20,6 +20,8 @@ struct plan {
 
 /* What it is could not be learnt, and that is not how files that are something else end. */
 bool plan_is_suspect(const struct facts *facts);
+/* Whether it is a Philotes program, also one that is refused. */
+bool plan_is_philotes(const struct facts *facts);
 
 /* Never fails: a refused binary gives a plan that attaches nothing, each row with the refusal as
  * reason. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/reason.h"
 
+#include <string.h>
+
 static const struct {
 	const char *text, *help;
 } reasons[] = {
@@ -24,4 +26,26 @@ const char *plan_reason_text(enum plan_reason reason)
 const char *plan_reason_help(enum plan_reason reason)
 {
 	return reasons[known(reason)].help;
+}
+
+enum plan_reason plan_reason_of(const char *text)
+{
+	for (int reason = PLAN_REASON_NONE; reason < PLAN_REASON_MAX; reason++)
+		if (strcmp(reasons[reason].text, text) == 0)
+			return (enum plan_reason)reason;
+	return PLAN_REASON_NONE;
+}
+
+enum plan_reason plan_reason_most(const unsigned int counts[static PLAN_REASON_MAX])
+{
+	enum plan_reason most = PLAN_REASON_NONE;
+	unsigned int n = 0;
+
+	for (int reason = PLAN_REASON_NONE + 1; reason < PLAN_REASON_MAX; reason++) {
+		if (counts[reason] <= n || reason == PLAN_REASON_OTHER_SERVICE)
+			continue;
+		n = counts[reason];
+		most = (enum plan_reason)reason;
+	}
+	return most;
 }

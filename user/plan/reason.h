@@ -75,5 +75,12 @@ enum plan_reason {
 /* The label text of a reason ("" for NONE) and its explanation; both static. */
 const char *plan_reason_text(enum plan_reason reason);
 const char *plan_reason_help(enum plan_reason reason);
+/* The reason with this label text; NONE when there is none. */
+enum plan_reason plan_reason_of(const char *text);
+/*
+ * The most frequent reason, OTHER_SERVICE aside, which is no defect; the first of equals, NONE when
+ * there is none. counts: how often each is there.
+ */
+enum plan_reason plan_reason_most(const unsigned int counts[static PLAN_REASON_MAX]);
 
 #endif

@@ -287,6 +287,31 @@ static void test_json_without_memory(void **state)
 	}
 }
 
+/* Each text belongs to one reason. */
+static void test_reasons_by_text(void **state)
+{
+	(void)state;
+	for (int reason = 0; reason < PLAN_REASON_MAX; reason++)
+		assert_int_equal(plan_reason_of(plan_reason_text((enum plan_reason)reason)),
+				 reason);
+	assert_int_equal(plan_reason_of("no such reason"), PLAN_REASON_NONE);
+}
+
+static void test_most_frequent_reason(void **state)
+{
+	unsigned int counts[PLAN_REASON_MAX] = {
+	    [PLAN_REASON_NONE] = 9, [PLAN_REASON_OTHER_SERVICE] = 8};
+
+	(void)state;
+	assert_int_equal(plan_reason_most(counts), PLAN_REASON_NONE);
+	counts[PLAN_REASON_FAMILY_OFF] = 2;
+	assert_int_equal(plan_reason_most(counts), PLAN_REASON_FAMILY_OFF);
+	counts[PLAN_REASON_FIELD_ABSENT] = 2;
+	assert_int_equal(plan_reason_most(counts), PLAN_REASON_FIELD_ABSENT);
+	counts[PLAN_REASON_FAMILY_OFF] = 3;
+	assert_int_equal(plan_reason_most(counts), PLAN_REASON_FAMILY_OFF);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -299,6 +324,8 @@ int main(void)
 	    cmocka_unit_test(test_json_skips),
 	    cmocka_unit_test(test_json_refused),
 	    cmocka_unit_test(test_json_without_memory),
+	    cmocka_unit_test(test_reasons_by_text),
+	    cmocka_unit_test(test_most_frequent_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
