@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/json.h"
 #include "version.h"
 
 #define WIDTH         100
@@ -186,11 +186,6 @@ int doctor_text(const struct doctor *doctor, struct strbuf *out)
 
 /* ---- for programs ---- */
 
-static inline void json_delete_p(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
-
 static bool add_text(cJSON *object, const char *name, const char *text)
 {
 	return text ? cJSON_AddStringToObject(object, name, text) != NULL
@@ -215,7 +210,6 @@ int doctor_json(const struct doctor *doctor, struct strbuf *out)
 {
 	_cleanup_(json_delete_p) cJSON *root = cJSON_CreateObject();
 	enum doctor_verdict verdict = doctor_verdict(doctor);
-	_cleanup_free_ char *text = NULL;
 	cJSON *array;
 	bool good = !doctor->error && add_text(root, "version", PHILOSCOPE_VERSION) &&
 		    add_text(root, "verdict", verdict_names[verdict]) &&
@@ -224,11 +218,5 @@ int doctor_json(const struct doctor *doctor, struct strbuf *out)
 	array = cJSON_AddArrayToObject(root, "findings");
 	for (size_t i = 0; good && i < doctor->n; i++)
 		good = add_object(array, &doctor->findings[i]);
-	if (good && array)
-		text = cJSON_Print(root);
-	if (!text)
-		return -ENOMEM;
-	strbuf_addstr(out, text);
-	strbuf_addch(out, '\n');
-	return out->error;
+	return good && array ? json_write(root, true, out) : -ENOMEM;
 }

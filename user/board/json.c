@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "board/json.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "board/history.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 /* Of what every row has, and what those of a section have. */
 struct fields {
 	const struct board_field *fields;
 	size_t n;
 };
-
-static inline void json_delete_p(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
 
 /* ---- writing: a failed allocation makes NULL, and an item that is not added ---- */
 
@@ -103,18 +98,13 @@ static bool add_sections(cJSON *root, const struct board *board)
 int board_write_json(const struct board *board, struct strbuf *out)
 {
 	_cleanup_(json_delete_p) cJSON *root = cJSON_CreateObject();
-	_cleanup_free_ char *text = NULL;
 
 	if (root && cJSON_AddNumberToObject(root, "version", BOARD_VERSION) &&
 	    cJSON_AddNumberToObject(root, "time", board->time) &&
 	    cJSON_AddNumberToObject(root, "step_seconds", (double)(HISTORY_STEP_NS / 1000000000)) &&
 	    add_sections(root, board))
-		text = cJSON_PrintUnformatted(root);
-	if (!text)
-		return -ENOMEM;
-	strbuf_addstr(out, text);
-	strbuf_addch(out, '\n');
-	return out->error;
+		return json_write(root, false, out);
+	return -ENOMEM;
 }
 
 /* ---- reading ---- */

@@ -2,17 +2,12 @@
 /* The JSON form of `philoscope inspect`; its fields are described in docs/inspect.md. */
 #include "plan/report.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
 
 #include "binary/insn.h"
 #include "plan/names.h"
-
-static inline void json_delete_p(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
+#include "util/json.h"
 
 /*
  * cJSON answers a failed allocation with NULL and takes NULL as parent: each step below may go on
@@ -217,16 +212,9 @@ int report_json(const char *subject, const struct facts *facts, const struct pla
 {
 	_cleanup_(json_delete_p) cJSON *root = cJSON_CreateObject();
 	struct json json = {.failed = !root};
-	_cleanup_free_ char *text = NULL;
 
 	add_head(&json, root, subject, facts);
 	if (facts->refusal == PLAN_REASON_NONE)
 		add_tables(&json, root, facts, plan);
-	if (!json.failed)
-		text = cJSON_Print(root);
-	if (!text)
-		return -ENOMEM;
-	strbuf_addstr(out, text);
-	strbuf_addch(out, '\n');
-	return out->error;
+	return json.failed ? -ENOMEM : json_write(root, true, out);
 }

@@ -23,7 +23,6 @@
  */
 #include "target/container.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -31,6 +30,7 @@
 #include "target/cgroup.h"
 #include "target/nodefile.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 #define JSON_MAX_BYTES  (1 << 20) /* a spec is about 10 KiB; its largest part is the environment */
 #define ENTRIES_MAX     16384     /* of a log folder; a node has some hundred containers */
@@ -46,11 +46,6 @@ struct lookup {
 	const char *id, *uid; /* "" = unknown */
 	struct container_names names;
 };
-
-static inline void json_delete_p(cJSON **json)
-{
-	cJSON_Delete(*json);
-}
 
 /* ---- names ---- */
 
