@@ -15,23 +15,12 @@
 #include "api.bpf.h"
 
 #include "counted.h"
+#include "layout.h"
 
-#define BIAS      0x10000ULL
-#define SECOND    1000000000ULL
 #define TOP_DEPTH 0x400ULL /* of a request's frame on a fresh goroutine */
-
-/* The programs see a constant; here each test may change it. */
-static struct ps_layout plan;
-extern const volatile struct ps_layout layout __attribute__((alias("plan")));
-const volatile bool clock_is_tai = true;
-const volatile bool task_has_btf = true;
 
 /* ---- a target in memory, with the offsets of the layout below ---- */
 
-struct text {
-	const char *ptr;
-	__u64 len;
-};
 struct fake_request {
 	struct text method;
 	__u64 more[9];
@@ -70,8 +59,6 @@ static inline __u64 stack_top(int which)
 {
 	return (__u64)(uintptr_t)stacks[which] + sizeof(stacks[which]);
 }
-
-#define TEXT(s) ((struct text){(s), sizeof(s) - 1})
 
 static inline void set_layout(void)
 {

@@ -38,18 +38,9 @@ static inline int setup(void **state)
 	    .image = 7, .rules = {{.port = 5432, .match = PS_MATCH_ANY, .role = PS_ROLE_SOURCE}}};
 
 	(void)state;
-	host_reset();
-	host_add_map(processes);
-	host_add_map(process_cgroups);
-	host_add_map(peers);
-	host_add_map(peers_long);
+	sockets_reset();
 	host_add_map(connects);
 	host_add_map(connects_long);
-	host_add_map(drops);
-	host_add_map(zeroes);
-	host_add_map(sockets);
-	host_add_map(socket_targets);
-	way = (struct socket_way){.typed = true};
 	add_target(&own, &target);
 	run_as(&own_task);
 	host_mono_ns = 1000 * MS;

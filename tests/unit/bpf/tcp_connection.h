@@ -24,6 +24,21 @@ const volatile bool clock_is_tai = true;
 /* How the programs of this test look at sockets. */
 static struct socket_way way;
 
+/* A host without connections. */
+static inline void sockets_reset(void)
+{
+	host_reset();
+	host_add_map(processes);
+	host_add_map(process_cgroups);
+	host_add_map(peers);
+	host_add_map(peers_long);
+	host_add_map(drops);
+	host_add_map(zeroes);
+	host_add_map(sockets);
+	host_add_map(socket_targets);
+	way = (struct socket_way){.typed = true};
+}
+
 struct connection {
 	struct tcp_sock tcp;
 	struct inet_bind_bucket bucket;

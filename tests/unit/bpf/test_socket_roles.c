@@ -12,16 +12,7 @@ static struct css_set css = {.dfl_cgrp = &unified};
 static int setup(void **state)
 {
 	(void)state;
-	host_reset();
-	host_add_map(processes);
-	host_add_map(process_cgroups);
-	host_add_map(peers);
-	host_add_map(peers_long);
-	host_add_map(drops);
-	host_add_map(zeroes);
-	host_add_map(sockets);
-	host_add_map(socket_targets);
-	way = (struct socket_way){.typed = true};
+	sockets_reset();
 	task.group_leader = &task;
 	task.cgroups = &css;
 	host_written_len = 0;

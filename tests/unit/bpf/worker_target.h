@@ -17,9 +17,8 @@
 #include "iceberg.bpf.h"
 
 #include "counted.h"
+#include "layout.h"
 
-#define BIAS      0x10000ULL
-#define SECOND    1000000000ULL
 #define NOW_UNIX  (1795000000ULL * SECOND)
 /* Run's code, va in the file. */
 #define RUN_START 0x7000
@@ -27,18 +26,8 @@
 /* Of a spilled receiver, in the argument area. */
 #define SPILLED   (offsetof(struct fake_stack, pipeline) - offsetof(struct fake_stack, event))
 
-/* The programs see a constant; here each test may change it. */
-static struct ps_layout plan;
-extern const volatile struct ps_layout layout __attribute__((alias("plan")));
-const volatile bool clock_is_tai = true;
-const volatile bool task_has_btf = true;
-
 /* ---- a target in memory, with the offsets of the layout below ---- */
 
-struct text {
-	const char *ptr;
-	__u64 len;
-};
 struct fake_event {
 	__u64 id[2];
 	struct go_time timestamp;
@@ -99,8 +88,6 @@ static struct cgroup_subsys_state memory_state, pids_state;
 static struct css_set css;
 static void *listeners[1];
 static __u64 goroutine;
-
-#define TEXT(s) ((struct text){(s), sizeof(s) - 1})
 
 static inline void setup_layout(void)
 {
