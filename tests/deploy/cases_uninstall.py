@@ -77,6 +77,13 @@ def code_is_clean(worker):
     assert not changed, f"{len(changed)} bytes of code are still changed"
 
 
+def nothing_is_left(bpf, objects, worker):
+    """No pins, none of these BPF objects, no breakpoints."""
+    assert not left_in(bpf), f"left behind: {left_in(bpf)}"
+    until(lambda: not any(hostview.bpf_exists(*item) for item in objects), "the end of all BPF objects")
+    code_is_clean(worker)
+
+
 def case_upgrade_loses_nothing_and_uninstall_leaves_nothing(folder):
     """Roll-out by roll-out, with events while no pod is there; the last roll-out is that of an uninstall."""
     before = mounts_of_the_host()
@@ -96,9 +103,7 @@ def case_upgrade_loses_nothing_and_uninstall_leaves_nothing(folder):
                     assert node.pins(), "the next pod has nothing to go on with"
                     work(worker, 100)
                     total += 100
-            assert not left_in(bpf), f"left behind: {left_in(bpf)}"
-            until(lambda: not any(hostview.bpf_exists(*item) for item in objects), "the end of all BPF objects")
-            code_is_clean(worker)
+            nothing_is_left(bpf, objects, worker)
         work(worker, 10)
     assert mounts_of_the_host() == before
 
@@ -116,9 +121,7 @@ def case_reset_takes_everything_away(folder):
         assert list(state.rglob("link_*"))
         done = subprocess.run([PHILOSCOPE, "reset", f"--state.dir={state}"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert not left_in(bpf), f"left behind: {left_in(bpf)}"
-        until(lambda: not any(hostview.bpf_exists(*item) for item in objects), "the end of all BPF objects")
-        code_is_clean(worker)
+        nothing_is_left(bpf, objects, worker)
         work(worker, 10)
     assert mounts_of_the_host() == before
 

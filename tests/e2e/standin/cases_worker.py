@@ -2,7 +2,6 @@
 """Every metric of the worker, row by row, against the stand-in's own registry and the driver's stamps."""
 import json
 import subprocess
-from itertools import accumulate
 
 import compare
 from programs import PHILOSCOPE, Observer, Worker, fixture, until
@@ -42,18 +41,6 @@ def observed(names, binary="worker-1.25", drops=None, **order):
         run = worker.start(**order)
         worker.wait(id=run)
         yield compared(observer, worker, names, **(drops or {})), worker, run
-
-
-def between(scrape, name, labels, stamps):
-    """A histogram lies between the inner and outer stamps of its calls: the sum, and the count under every bound."""
-    seen = compare.buckets(scrape, name, **labels)
-    inner, outer = (list(accumulate(stamps[side])) for side in ("inner_buckets", "outer_buckets"))
-    assert seen[-1] == stamps["events"], f"{name}{labels}: {seen[-1]} durations of {stamps['events']}"
-    total = scrape.one(f"{name}_sum", **labels)
-    assert stamps["inner_ns"] / 1e9 - 1e-9 <= total <= stamps["outer_ns"] / 1e9 + 1e-9, \
-        f"{name}{labels}: sum {total} not within {stamps['inner_ns']}..{stamps['outer_ns']} ns"
-    for i, count in enumerate(seen):
-        assert outer[i] <= count <= inner[i], f"{name}{labels}: bucket {i} has {count}, not {outer[i]}..{inner[i]}"
 
 
 def added(stamps):
@@ -124,7 +111,7 @@ def case_checkpoints(_):
         for source in TWO:
             mine = added([row for row in stamps if row["source"] == source])
             assert mine["events"] > 4, f"{mine['events']} saves"
-            between(scrape, "philotes_cdc_checkpoint_duration_seconds", {"pid": str(worker.pid), "source": source}, mine)
+            compare.between(scrape, "philotes_cdc_checkpoint_duration_seconds", mine, "events", pid=str(worker.pid), source=source)
 
 
 # ---- pauses ----
@@ -214,7 +201,7 @@ def batch_durations(scrape, worker, run):
             mine = [row for row in rows_of if row["source"] == source and row["labels"]["status"] == status]
             labels = {"pid": str(worker.pid), "source": source, "status": status}
             if mine:
-                between(scrape, "philotes_buffer_batch_duration_seconds", labels, added(mine))
+                compare.between(scrape, "philotes_buffer_batch_duration_seconds", added(mine), "events", **labels)
             else:
                 assert not scrape.select("philotes_buffer_batch_duration_seconds_count", **labels)
 
@@ -349,14 +336,14 @@ def iceberg_durations(scrape, worker, run, sources=None):
         labels = dict(key)
         mine = [row for row in writes if row["source"] == labels["source"] and
                 row["labels"] == {"table": labels["table"], "result": "committed"}]
-        between(scrape, "philotes_iceberg_commit_duration_seconds", {"pid": pid, **labels}, added(mine))
+        compare.between(scrape, "philotes_iceberg_commit_duration_seconds", added(mine), "events", **{"pid": pid, **labels})
     seen = {frozenset({("source", row["source"]), ("stage", row["labels"]["stage"])}) for row in stages if row["events"]}
     timed = scrape.select("philotes_iceberg_stage_duration_seconds_count", drop=("service",), pid=pid)
     assert timed.keys() == seen, f"stages {timed.keys()} and {seen}"
     for key in timed:
         labels = dict(key)
         mine = [row for row in stages if row["source"] == labels["source"] and row["labels"]["stage"] == labels["stage"]]
-        between(scrape, "philotes_iceberg_stage_duration_seconds", {"pid": pid, **labels}, added(mine))
+        compare.between(scrape, "philotes_iceberg_stage_duration_seconds", added(mine), "events", **{"pid": pid, **labels})
     assert sources is None or {dict(key)["source"] for key in timed} == set(sources), f"{timed.keys()}"
 
 

@@ -100,23 +100,34 @@ def buckets(scrape, name, **labels):
     return counts
 
 
+def between(scrape, name, stamps, things, **labels):
+    """The histogram of so many `things` (events, requests) between their inner and outer stamps: sum, and count under every bound."""
+    seen = buckets(scrape, name, **labels)
+    total = scrape.one(f"{name}_sum", **labels)
+    what = f"{name}{labels}"
+    assert seen[-1] == stamps[things], f"{what}: {seen[-1]} durations of {stamps[things]} {things}"
+    assert stamps["inner_ns"] / 1e9 <= total + 1e-9, f"{what}: sum {total} below the inner {stamps['inner_ns']} ns"
+    assert total <= stamps["outer_ns"] / 1e9 + 1e-9, f"{what}: sum {total} above the outer {stamps['outer_ns']} ns"
+    inner, outer = (list(accumulate(stamps[side])) for side in ("inner_buckets", "outer_buckets"))
+    for i, count in enumerate(seen):
+        assert outer[i] <= count <= inner[i], f"{what}, bucket {i}: {count} not within {outer[i]}..{inner[i]}"
+    return seen
+
+
+def bracketed(scrape, name, stamps, things, **labels):
+    """The same; and what has both stamps in one bucket is in that bucket."""
+    seen = between(scrape, name, stamps, things, **labels)
+    for i, (count, below) in enumerate(zip(seen, [0, *seen])):
+        assert count - below >= stamps["same_buckets"][i], f"{name}{labels}: bucket {i} lacks {things} whose stamps are both in it"
+
+
 def durations(scrape, worker, run):
     """
     Every event that came to an end has a duration, which lies between its inner and outer stamp: so do the sums, the number of events under every bound,
     and an event whose stamps share a bucket is in that bucket.
     """
     for stamps in worker.stamps(run):
-        labels = {"pid": str(worker.pid), "source": stamps["source"]}
-        seen = buckets(scrape, DURATION, **labels)
-        assert seen[-1] == stamps["events"], f"{seen[-1]} durations of {stamps['events']} events"
-        total = scrape.one(f"{DURATION}_sum", **labels)
-        assert stamps["inner_ns"] / 1e9 <= total + 1e-9, f"sum {total} below the inner {stamps['inner_ns']} ns"
-        assert total <= stamps["outer_ns"] / 1e9 + 1e-9, f"sum {total} above the outer {stamps['outer_ns']} ns"
-        inner, outer = (list(accumulate(stamps[side])) for side in ("inner_buckets", "outer_buckets"))
-        single = [n - m for n, m in zip(seen, [0, *seen])]
-        for i, count in enumerate(seen):
-            assert outer[i] <= count <= inner[i], f"bucket {i}: {count} not within {outer[i]}..{inner[i]}"
-            assert single[i] >= stamps["same_buckets"][i], f"bucket {i} lacks events whose stamps are both in it"
+        bracketed(scrape, DURATION, stamps, "events", source=stamps["source"], pid=str(worker.pid))
 
 
 def worker_is_off(scrape):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Comparisons of what philoscope says of an API server with what the stand-in knows."""
-from itertools import accumulate
 
 import compare
 import hostview
@@ -62,14 +61,4 @@ def durations(scrape, server):
         labels = {"pid": str(server.pid), "endpoint": stamps["endpoint"], "method": stamps["method"]}
         if any(len(text.encode()) > LABEL_BYTES for text in labels.values()):
             continue  # several may have become one
-        seen = compare.buckets(scrape, DURATION, **labels)
-        total = scrape.one(f"{DURATION}_sum", **labels)
-        where = f"{stamps['method']} {stamps['endpoint']}"
-        assert seen[-1] == stamps["requests"], f"{where}: {seen[-1]} durations of {stamps['requests']} requests"
-        assert stamps["inner_ns"] / 1e9 <= total + 1e-9, f"{where}: sum {total} below the inner {stamps['inner_ns']} ns"
-        assert total <= stamps["outer_ns"] / 1e9 + 1e-9, f"{where}: sum {total} above the outer {stamps['outer_ns']} ns"
-        inner, outer = (list(accumulate(stamps[side])) for side in ("inner_buckets", "outer_buckets"))
-        single = [n - m for n, m in zip(seen, [0, *seen])]
-        for i, count in enumerate(seen):
-            assert outer[i] <= count <= inner[i], f"{where}, bucket {i}: {count} not within {outer[i]}..{inner[i]}"
-            assert single[i] >= stamps["same_buckets"][i], f"{where}: bucket {i} lacks requests whose stamps are both in it"
+        compare.bracketed(scrape, DURATION, stamps, "requests", **labels)
