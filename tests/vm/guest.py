@@ -27,6 +27,7 @@ MACHINE = ["-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2", "-m",
 # tested here (seen with 6.12 and 7.2, 13 collapses in a run; the emulated copy of a page takes its time).
 CMDLINE = "console=ttyS0 quiet oops=panic panic=-1 transparent_hugepage=madvise"
 PANIC = "Kernel panic - not syncing"
+KERNELS_OWN = re.compile(r"\[ *\d+\.\d{6}\]")  # what the kernel prints has the time in front; the test program's lines do not
 # In the trace of a panic that the programs under test have part in.
 OURS = re.compile(r"\b(bpf_prog_[0-9a-f]{16}|uprobe_|bpf_uprobe)")
 ESCAPE = re.compile(r"\x1b(c|\[[?\d;]*[A-Za-z])")  # the firmware's, in front of the first lines
@@ -49,7 +50,7 @@ class Report:
     @property
     def panicked_in_probe(self):
         """A panic that must not be retried away: it may be what the test is there to find."""
-        return self.panicked and any(OURS.search(line) for line in self.console)
+        return self.panicked and any(OURS.search(line) for line in self.console if KERNELS_OWN.match(line))
 
     def read(self, line):
         """Take one line of the console."""
