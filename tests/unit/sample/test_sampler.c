@@ -381,6 +381,20 @@ static void test_wrong(void **state)
 	assert_false(result.sample.numbers[SAMPLE_THREADS].known);
 }
 
+/* A runtime that has no processors yet has nothing wrong: there is a sample of it soon. */
+static void test_beginning(void **state)
+{
+	static const uint64_t nothing;
+	const struct facts_number none = {.value = (uint64_t)(uintptr_t)&nothing};
+	struct sample_target target = target_of(getpid());
+	struct sampler_result result;
+
+	target.numbers[GORUNTIME_ALLP] = target.numbers[GORUNTIME_ALLP_LEN] = none;
+	result = take_one(*state, &target, HOUR);
+	assert_outcome(&result, SAMPLER_GOOD, SAMPLER_LATE);
+	assert_false(result.sample.numbers[SAMPLE_THREADS].known);
+}
+
 /* By somebody who may not: what anybody can see is there. */
 static bool is_refused(const struct sample_target *target)
 {
@@ -431,6 +445,7 @@ int main(void)
 	    WITH_SAMPLER(test_forgotten),
 	    WITH_SAMPLER(test_gone),
 	    WITH_SAMPLER(test_wrong),
+	    WITH_SAMPLER(test_beginning),
 	    cmocka_unit_test(test_end_while_some_stall),
 	    cmocka_unit_test(test_refused),
 	};
