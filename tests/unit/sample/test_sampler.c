@@ -137,6 +137,26 @@ static void assert_outcome(const struct sampler_result *result, enum sampler_out
 	assert_int_equal(result->outcomes[SAMPLE_OF_RUNTIME], of_runtime);
 }
 
+static bool is_late(const struct sampler_result *result)
+{
+	return result->outcomes[SAMPLE_OF_PROCESS] == SAMPLER_LATE ||
+	       result->outcomes[SAMPLE_OF_RUNTIME] == SAMPLER_LATE;
+}
+
+/* Until both kinds are there, which come one by one. */
+static struct sampler_result take_in_time(struct sampler *sampler,
+					  const struct sample_target *target)
+{
+	uint64_t until_ns = monotonic_ns() + 60000 * MS;
+	struct sampler_result result;
+
+	do {
+		result = take_one(sampler, target, SHORT);
+		sched_yield();
+	} while (is_late(&result) && monotonic_ns() < until_ns);
+	return result;
+}
+
 static unsigned int count_threads(void)
 {
 	DIR *dir = opendir("/proc/self/task");
@@ -239,7 +259,6 @@ static void test_some_stall(void **state)
  */
 static void test_stall_for_a_while(void **state)
 {
-	uint64_t until_ns = monotonic_ns() + 60000 * MS;
 	struct sample_target target;
 	struct sampler_result result;
 	char byte;
@@ -256,10 +275,7 @@ static void test_stall_for_a_while(void **state)
 	assert_int_equal(result.outcomes[SAMPLE_OF_RUNTIME], SAMPLER_LATE);
 	assert_threads(&result, 5);
 	assert_int_equal(kill(target.pid, SIGUSR2), 0);
-	do {
-		result = take_one(*state, &target, HOUR);
-		sched_yield();
-	} while (result.outcomes[SAMPLE_OF_RUNTIME] == SAMPLER_LATE && monotonic_ns() < until_ns);
+	result = take_in_time(*state, &target);
 	assert_outcome(&result, SAMPLER_GOOD, SAMPLER_GOOD);
 	assert_threads(&result, 7);
 	given_child_end(target.pid);
@@ -297,10 +313,7 @@ static void test_all_stall(void **state)
 		assert_outcome(&results[N], SAMPLER_LATE, SAMPLER_LATE);
 	}
 	given_child_end(pid);
-	do {
-		result = take_one(*state, &targets[N], SHORT);
-		sched_yield();
-	} while (result.outcomes[SAMPLE_OF_RUNTIME] == SAMPLER_LATE && monotonic_ns() < until_ns);
+	result = take_in_time(*state, &targets[N]);
 	assert_outcome(&result, SAMPLER_GOOD, SAMPLER_GOOD);
 }
 
