@@ -26,8 +26,11 @@ MACHINE = ["-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2", "-m",
 # ones, no probe can read the memory in them: a label is `_unreadable` now and then, which is counted, and is not what is
 # tested here (seen with 6.12 and 7.2, 13 collapses in a run; the emulated copy of a page takes its time).
 CMDLINE = "console=ttyS0 quiet oops=panic panic=-1 transparent_hugepage=madvise"
+# A boot takes 6 s. Now and then the emulator hangs in it, before the kernel says a word.
+BOOT_TIMEOUT_S = 150
 PANIC = "Kernel panic - not syncing"
-KERNELS_OWN = re.compile(r"\[ *\d+\.\d{6}\]")  # what the kernel prints has the time in front; the test program's lines do not
+# What the kernel prints has the time in front; what the test program prints has not.
+KERNELS_OWN = re.compile(r"\[ *\d+\.\d{6}\]")
 # In the trace of a panic that the programs under test have part in.
 OURS = re.compile(r"\b(bpf_prog_[0-9a-f]{16}|uprobe_|bpf_uprobe)")
 ESCAPE = re.compile(r"\x1b(c|\[[?\d;]*[A-Za-z])")  # the firmware's, in front of the first lines
@@ -51,6 +54,15 @@ class Report:
     def panicked_in_probe(self):
         """A panic that must not be retried away: it may be what the test is there to find."""
         return self.panicked and any(OURS.search(line) for line in self.console if KERNELS_OWN.match(line))
+
+    @property
+    def failed_by_itself(self):
+        """Why the guest, not what is tested in it, came to a bad end; None if it did not."""
+        if self.panicked and not self.panicked_in_probe:
+            return "a kernel panic"
+        if self.timed_out and not self.results:
+            return "a boot that hung"
+        return None
 
     def read(self, line):
         """Take one line of the console."""
@@ -106,8 +118,9 @@ def boot(image, initramfs, cmdline, timeout_s, echo=None):
         report.timed_out = True
         machine.kill()
 
-    guard = threading.Timer(timeout_s, stop)
-    guard.start()
+    guards = [threading.Timer(BOOT_TIMEOUT_S, lambda: report.results or stop()), threading.Timer(timeout_s, stop)]
+    for guard in guards:
+        guard.start()
     try:
         for line in machine.stdout:
             line = ESCAPE.sub("", line).rstrip()
@@ -115,9 +128,9 @@ def boot(image, initramfs, cmdline, timeout_s, echo=None):
             if echo:
                 echo(line)
     finally:
-        guard.cancel()
+        for guard in guards:
+            guard.cancel()
         machine.kill()
         machine.wait()
     report.seconds = time.monotonic() - started
-    report.close()
     return report
