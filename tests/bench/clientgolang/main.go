@@ -56,6 +56,32 @@ func histogram(family *dto.MetricFamily) prometheus.Collector {
 	return vec
 }
 
+// Summaries are shown as they were read, as client_golang's own collector shows that of Go's garbage collector.
+type summary struct{ metrics []prometheus.Metric }
+
+func (s summary) Describe(descs chan<- *prometheus.Desc) {
+	descs <- s.metrics[0].Desc()
+}
+
+func (s summary) Collect(metrics chan<- prometheus.Metric) {
+	for _, metric := range s.metrics {
+		metrics <- metric
+	}
+}
+
+func newSummary(family *dto.MetricFamily) (made summary) {
+	desc := prometheus.NewDesc(family.GetName(), family.GetHelp(), nil, labels(family.Metric[0]))
+	for _, metric := range family.Metric {
+		quantiles := map[float64]float64{}
+		for _, quantile := range metric.Summary.Quantile {
+			quantiles[quantile.GetQuantile()] = quantile.GetValue()
+		}
+		made.metrics = append(made.metrics, prometheus.MustNewConstSummary(desc, metric.Summary.GetSampleCount(),
+			metric.Summary.GetSampleSum(), quantiles))
+	}
+	return made
+}
+
 func collector(family *dto.MetricFamily) prometheus.Collector {
 	switch family.GetType() {
 	case dto.MetricType_COUNTER:
@@ -66,6 +92,8 @@ func collector(family *dto.MetricFamily) prometheus.Collector {
 		return vec
 	case dto.MetricType_HISTOGRAM:
 		return histogram(family)
+	case dto.MetricType_SUMMARY:
+		return newSummary(family)
 	default:
 		vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: family.GetName(), Help: family.GetHelp()}, labelNames(family))
 		for _, metric := range family.Metric {
@@ -90,6 +118,7 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
-	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true,
+		EnableOpenMetricsTextCreatedSamples: true}))
 	log.Fatal(http.Serve(listener, nil))
 }
