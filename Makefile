@@ -59,7 +59,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototy
 CSTD     := -std=gnu11 -D_GNU_SOURCE
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 INCLUDES := -Iinclude -Iuser -I$(O)/skel
-LIBS     := -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ldeflate -lseccomp -lZydis -lcjson -lm -lpthread
+LIBS     := -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -lisal -lseccomp -lZydis -lcjson -lm -lpthread
 
 # What is built does not say in which folder: two clones give the same file.
 NO_PATHS := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)/=build/

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* 0 with an owned copy of the text in gzip's format (RFC 1952), or -ENOMEM. */
+/* 0 with an owned copy of the text in gzip's format (RFC 1952); -ENOMEM; -EFBIG: 4 GiB or more; or
+ * -EIO. */
 int gzip_compress(const char *text, size_t len, char **ret_bytes, size_t *ret_len);
 
 #endif
