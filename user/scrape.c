@@ -96,7 +96,6 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
 	    {"serving_outer", probe_shared_map_fd(shared, "serving_outer")},
 	    {"texts", probe_shared_map_fd(shared, "texts")},
 	    {"identities", state_map_fd(state, STATE_IDENTITIES)},
-	    {"totals", state_map_fd(state, STATE_TOTALS)},
 	    {"sockets", sockets ? probe_socket_sockets_fd(sockets) : -1},
 	    {"socket_targets", sockets ? probe_socket_targets_fd(sockets) : -1},
 	};

@@ -193,6 +193,8 @@ int retired_show(int totals_fd, struct snapshot *snapshot)
 	int r = copy_totals(totals_fd, &snapshot->arena, &copy);
 
 	if (r == 0)
+		snapshot_note_usage(snapshot, "totals", &copy);
+	if (r == 0)
 		r = reserve(snapshot, copy.n);
 	for (size_t i = 0; r == 0 && i < copy.n; i++) {
 		const struct ps_key *key = (const struct ps_key *)copy.keys + i;

@@ -28,7 +28,7 @@ int retired_has(int totals_fd, enum ps_record record, const struct snapshot_row 
 		uint32_t identity);
 /*
  * Appends the totals to the snapshot as rows of the processes {.exec_id = number of the identity},
- * which no real process has: they start at 0. 0 or -errno.
+ * which no real process has: they start at 0; and the use of their map. 0 or -errno.
  */
 int retired_show(int totals_fd, struct snapshot *snapshot);
 /* Removes an identity's totals. 0 or -errno. */

@@ -101,7 +101,7 @@ const struct snapshot_process *snapshot_find_process(const struct snapshot *snap
 	return find_process(snapshot, process);
 }
 
-static void note_usage(struct snapshot *snapshot, const char *map, const struct map_copy *copy)
+void snapshot_note_usage(struct snapshot *snapshot, const char *map, const struct map_copy *copy)
 {
 	if (snapshot->nusages == SNAPSHOT_MAX_USAGES)
 		return;
@@ -123,7 +123,7 @@ static int copy_map(struct snapshot *snapshot, int fd, const char *name, uint32_
 		return r;
 	if (copy.key_size != key_size || copy.value_size != value_size)
 		return -EINVAL;
-	note_usage(snapshot, name, &copy);
+	snapshot_note_usage(snapshot, name, &copy);
 	*ret_copy = copy;
 	copy = (struct map_copy){0};
 	return 0;
@@ -206,7 +206,7 @@ static int take_usages(struct taking *taking)
 		r = map_copy_read(source->counted[i].fd, &copy);
 		if (r < 0)
 			return r;
-		note_usage(taking->snapshot, source->counted[i].map, &copy);
+		snapshot_note_usage(taking->snapshot, source->counted[i].map, &copy);
 	}
 	return 0;
 }

@@ -41,6 +41,8 @@ struct snapshot_process {
 	uint64_t serves;  /* the caller's: whether that number means anything; 0 = no */
 };
 
+struct map_copy;
+
 /* Use of one map, for philoscope_map_entries and philoscope_map_capacity. */
 struct snapshot_usage {
 	const char *map; /* static name */
@@ -90,6 +92,8 @@ int snapshot_take(const struct snapshot_source *source, struct snapshot **ret_sn
 void snapshot_free(struct snapshot *snapshot);
 DEFINE_CLEANUP(struct snapshot *, snapshot_free)
 
+/* Adds the use of a map, of which this is a copy; map: static name. */
+void snapshot_note_usage(struct snapshot *snapshot, const char *map, const struct map_copy *copy);
 /* Order of processes: by pid, start time, exec id. */
 int snapshot_process_compare(const struct ps_process *a, const struct ps_process *b);
 /* Puts the rows of each kind in the order of their processes. */

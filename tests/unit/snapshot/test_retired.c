@@ -15,8 +15,9 @@
 #include "snapshot/retired.h"
 #include "util/cleanup.h"
 
-#define WORKER 1U
-#define OTHER  2U
+#define WORKER   1U
+#define OTHER    2U
+#define CAPACITY 8U
 
 #define LABEL(s)                                                           \
 	{                                                                  \
@@ -42,8 +43,8 @@ static int setup(void **state)
 		    .value = &table,
 		};
 	}
-	totals =
-	    maps_create(BPF_MAP_TYPE_HASH, sizeof(struct ps_key), sizeof(struct state_total), 8);
+	totals = maps_create(BPF_MAP_TYPE_HASH, sizeof(struct ps_key), sizeof(struct state_total),
+			     CAPACITY);
 	return 0;
 }
 
@@ -69,6 +70,9 @@ static struct snapshot *shown(void)
 
 	assert_non_null(snapshot);
 	assert_int_equal(retired_show(totals, snapshot), 0);
+	assert_int_equal(snapshot->nusages, 1);
+	assert_string_equal(snapshot->usages[0].map, "totals");
+	assert_int_equal(snapshot->usages[0].capacity, CAPACITY);
 	return snapshot;
 }
 
