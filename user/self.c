@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "util/cleanup.h"
@@ -31,7 +32,7 @@ static void measure_memory(struct metric_self *self)
 		self->resident_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void measure_fds(struct metric_self *self)
+static void count_fds(struct metric_self *self)
 {
 	_cleanup_(closedir_p) DIR *dir = opendir("/proc/self/fd");
 	uint64_t entries = 0;
@@ -42,6 +43,17 @@ static void measure_fds(struct metric_self *self)
 		entries++;
 	/* Without ".", ".." and the one that is being read. */
 	self->open_fds = entries - 3;
+}
+
+/* Since Linux 6.2 the folder's size says how many there are, before it was 0. */
+static void measure_fds(struct metric_self *self)
+{
+	struct stat st;
+
+	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+		self->open_fds = (uint64_t)st.st_size;
+	else
+		count_fds(self);
 }
 
 void self_measure(struct metric_self *self)
