@@ -34,6 +34,7 @@ struct endpoint {
 	uint64_t board_ns;            /* how long the last board took; main thread */
 	pthread_mutex_t self_lock;    /* of what follows */
 	struct metric_self self;
+	atomic_size_t page_len; /* of the last page of metrics */
 	atomic_bool scanned;
 	atomic_uint left_over;
 };
@@ -141,10 +142,15 @@ static int render_metrics(struct endpoint *endpoint, const struct http_scrape *s
 	options.names = scrape->names;
 	options.nnames = scrape->nnames;
 	self = measure(endpoint);
+	/* It will be as long as the last one: growing step by step means copying it again and
+	 * again. */
+	strbuf_room(out, endpoint->page_len);
 	if (r == 0)
 		r = scrape_write(taken.page, &self, &options, out);
-	if (r == 0)
+	if (r == 0) {
+		endpoint->page_len = out->len;
 		note_page(endpoint, monotonic_ns() - begun_ns);
+	}
 	return r;
 }
 

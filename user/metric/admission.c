@@ -16,9 +16,9 @@
 #define FIRST_SLOTS 256
 
 struct slot {
-	uint64_t hash;    /* 0 = free */
-	uint64_t updates; /* of a series that stands for others: how many are in the total */
-	bool met;         /* in this exposition */
+	uint64_t hash;         /* 0 = free */
+	uint64_t updates : 63; /* of a series that stands for others: how many are in the total */
+	bool met : 1;          /* in this exposition */
 };
 
 struct metric_admission {

@@ -164,11 +164,12 @@ static void write_head(struct metric_page *page)
 	strbuf_addch(page->out, '\n');
 }
 
-/* The beginning of a line: name, suffix and labels, without the brace behind them. */
-static char *put_key(char *at, const struct metric_page *page, const char *suffix,
+/* The beginning of a line: name, suffix and labels, without the brace behind them. name_len: how
+ * much of the family's name. */
+static char *put_key(char *at, const struct metric_page *page, size_t name_len, const char *suffix,
 		     const struct strbuf *labels)
 {
-	at = mempcpy(at, page->name.data, page->name.len);
+	at = mempcpy(at, page->name.data, name_len);
 	at = mempcpy(at, suffix, strlen(suffix));
 	if (!labels->len)
 		return at;
@@ -185,7 +186,7 @@ static size_t line_room(const struct metric_page *page, const struct strbuf *lab
 static char *put_line(char *at, const struct metric_page *page, const char *suffix,
 		      const struct strbuf *labels, enum metric_format format, uint64_t value)
 {
-	at = put_key(at, page, suffix, labels);
+	at = put_key(at, page, page->name.len, suffix, labels);
 	if (labels->len)
 		*at++ = '}';
 	*at++ = ' ';
@@ -211,7 +212,7 @@ static void write_histogram(struct metric_page *page, const struct strbuf *label
 		size_t len = page->bound_end[i] - from;
 
 		count += series->buckets[i];
-		at = put_key(at, page, "_bucket", labels);
+		at = put_key(at, page, page->name.len, "_bucket", labels);
 		if (!labels->len)
 			*at++ = '{';
 		at = labels->len ? mempcpy(at, le, len) : mempcpy(at, le + 1, len - 1);
@@ -269,18 +270,17 @@ static void write_one(struct metric_page *page, const struct strbuf *labels,
 static void write_created(struct metric_page *page, const struct strbuf *labels,
 			  const struct metric_text *created)
 {
-	struct strbuf *out = page->out;
+	char *at = strbuf_room(page->out, line_room(page, labels) + created->len);
 
-	strbuf_add(out, page->name.data, page->family_len);
-	strbuf_addstr(out, "_created");
-	if (labels->len) {
-		strbuf_addch(out, '{');
-		strbuf_add(out, labels->data, labels->len);
-		strbuf_addch(out, '}');
-	}
-	strbuf_addch(out, ' ');
-	strbuf_add(out, created->text, created->len);
-	strbuf_addch(out, '\n');
+	if (!at)
+		return;
+	at = put_key(at, page, page->family_len, "_created", labels);
+	if (labels->len)
+		*at++ = '}';
+	*at++ = ' ';
+	at = mempcpy(at, created->text, created->len);
+	*at++ = '\n';
+	strbuf_grown(page->out, at);
 }
 
 /* A gauge has no such sample, nor has a family of unknown type. */
