@@ -142,7 +142,7 @@ static void test_registers_are_released(void **state)
 
 	(void)state;
 	if (!__get_cpuid_count(13, 1, &eax, &ebx, &ecx, &edx) || !(eax & XGETBV_KNOWS_USE)) {
-		print_message("this processor does not say which registers are in use\n");
+		print_message("SKIP this processor does not say which registers are in use\n");
 		skip();
 	}
 	assert_non_null(text);
