@@ -57,7 +57,11 @@ class Report:
 
     @property
     def failed_by_itself(self):
-        """Why the guest, not what is tested in it, came to a bad end; None if it did not."""
+        """Why the guest, not what is tested in it, came to a bad end; None if it did not.
+
+        Seen with 7.2.13: a breakpoint that the kernel had already taken back, hit in the branch of a
+        tracepoint that was being switched on. The emulated processors do not see changed code at once.
+        """
         if self.panicked and not self.panicked_in_probe:
             return "a kernel panic"
         if self.timed_out and not self.results:
