@@ -20,8 +20,8 @@ HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 # Kernels
 
 What `make vmtest` saw when it last ran on all of them: stock Debian cloud kernels in QEMU, x86-64, cgroup v2, the released kinds of
-load, everything compared with what the stand-in worker and the peers of its connections counted themselves. What a kernel can't do
-is refused, with its reason.
+load, everything compared with what the stand-in worker and the peers of its connections counted themselves, and what the worker says
+of its own runtime and process. What a kernel can't do is refused, with its reason.
 """
 
 
@@ -80,6 +80,7 @@ def _table(head, rows):
 
 # Row of the document, check of the guest. The README has the families.
 FAMILIES = (("family `cdc`", "family-cdc"), ("family `buffer`", "family-buffer"), ("family `iceberg`", "family-iceberg"),
+            ("family `runtime`", "family-runtime"), ("family `process`", "family-process"),
             ("family `socket`, fentry", "sockets-fentry"), ("family `socket`, tracepoints", "sockets-tracepoint"),
             ("family `socket`, kprobes", "sockets-kprobe"))
 ROWS = (("uprobes", "attach"), ("events", "count-1000"), ("two workers on one CPU", "labels-one-cpu"), *FAMILIES,

@@ -33,10 +33,7 @@ func checkFamily(family string) func(e *env) (string, error) {
 				err = s.attached()
 			}
 			if err == nil {
-				err = w.call(http.MethodPost, "/run", []byte(everything), nil)
-			}
-			if err == nil {
-				err = w.call(http.MethodGet, "/wait?phase=done", nil, nil)
+				err = w.run(everything, "done")
 			}
 			if err != nil {
 				return "", err
@@ -44,6 +41,14 @@ func checkFamily(family string) func(e *env) (string, error) {
 			return s.compareFamily(w, family)
 		})
 	}
+}
+
+// run gives the worker an order and waits until it has come so far.
+func (w *worker) run(order, phase string) error {
+	if err := w.call(http.MethodPost, "/run", []byte(order), nil); err != nil {
+		return err
+	}
+	return w.call(http.MethodGet, "/wait?phase="+phase, nil, nil)
 }
 
 // hasFamily skips a family that this observer was not built with.

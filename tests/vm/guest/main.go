@@ -32,6 +32,8 @@ var checks = []check{
 	{"family-cdc", checkFamily("cdc")},
 	{"family-buffer", checkFamily("buffer")},
 	{"family-iceberg", checkFamily("iceberg")},
+	{"family-runtime", checkFigures("go_")},
+	{"family-process", checkFigures("process_")},
 	{"sockets-fentry", checkSockets("fentry")},
 	{"sockets-tracepoint", checkSockets("tracepoint")},
 	{"sockets-kprobe", checkSockets("kprobe")},

@@ -31,14 +31,16 @@ var (
 
 var client = &http.Client{Timeout: loadGuard}
 
-func scrape(address string) ([]sample, error) {
-	answer, err := client.Get("http://" + address + "/metrics")
+func scrape(address string) ([]sample, error) { return scrapePage(address + "/metrics") }
+
+func scrapePage(page string) ([]sample, error) {
+	answer, err := client.Get("http://" + page)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s/metrics: %s", address, answer.Status)
+		return nil, fmt.Errorf("%s: %s", page, answer.Status)
 	}
 	return parse(answer.Body)
 }
@@ -122,12 +124,17 @@ func differences(name string, got, want table) error {
 			found = append(found, fmt.Sprintf("{%s} is %g, should not exist", labels, g))
 		}
 	}
+	return listed(name, found, len(want))
+}
+
+// listed is an error with up to five of what was found among so many series; nil for none.
+func listed(name string, found []string, among int) error {
 	if found == nil {
 		return nil
 	}
 	sort.Strings(found)
 	text := strings.Join(found[:least(5, len(found))], "; ")
-	return fmt.Errorf("%s: %d of %d series differ: %s", name, len(found), len(want), text)
+	return fmt.Errorf("%s: %d of %d series differ: %s", name, len(found), among, text)
 }
 
 func least(a, b int) int {
