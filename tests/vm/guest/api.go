@@ -90,7 +90,7 @@ func checkAPI(e *env) (string, error) {
 }
 
 func (s *session) attachedAPI() error {
-	return waitFor("the observer to attach to the API server", hangGuard, func() error {
+	return waitFor("the observer to attach to the API server", attachGuard, func() error {
 		samples, err := scrape(observerAddress)
 		if err != nil {
 			return err

@@ -16,9 +16,11 @@ import (
 
 // How long a wait may last before it counts as a hang: far longer than anything
 // takes, even emulated. Numbers at rest that still differ after settleGuard
-// will not become equal.
+// will not become equal. An executable that could not be read in 5 s, as on a
+// host that has much else to do, is looked at again at five rescans, 30 s apart.
 const (
 	hangGuard   = 60 * time.Second
+	attachGuard = 200 * time.Second
 	loadGuard   = 130 * time.Second
 	settleGuard = 15 * time.Second
 )

@@ -77,7 +77,7 @@ func (s *session) close(err error) error {
 // attached waits until the observer says that all workers are.
 func (s *session) attached() error {
 	var refused error
-	err := waitFor("the observer to attach", hangGuard, func() error {
+	err := waitFor("the observer to attach", attachGuard, func() error {
 		targets, err := s.targets()
 		if err != nil {
 			return err
