@@ -4,7 +4,7 @@ import contextlib
 
 import bpffs
 import compare_api
-from cases_worker import inspected
+from cases_cli import report_of
 from programs import Api, Observer, fixture, until
 from talk import Connection, ask, ask_http2
 
@@ -29,7 +29,7 @@ def observed(name="api-1.25", *flags):
 def case_api_both_sites_of_a_request_are_emulated(_):
     """On the path of a request that goes well two sites, and no site anywhere that the kernel has to single-step."""
     for name in ("api-1.23", "api-1.24", "api-1.25", "api-1.25-pie", OLD, "api-1.26", "api-1.27"):
-        attached = {site["site"]: site["cost"] for site in inspected(fixture(name))["sites"] if site["state"] == "attach"}
+        attached = {site["site"]: site["cost"] for site in report_of(fixture(name))["sites"] if site["state"] == "attach"}
         assert attached.keys() == (WITHOUT_MIDDLEWARE if name == OLD else WITH_MIDDLEWARE), f"{name}: {attached.keys()}"
         assert set(attached.values()) == {"emulated"}, f"{name}: {attached}"
 

@@ -7,6 +7,7 @@ import subprocess
 
 import compare
 import programs
+from cases_cli import OK, philoscope
 from containers import bpffs
 from programs import Observer, Skip, Worker, until
 
@@ -75,7 +76,7 @@ def case_what_is_not_counted_shows_as_drift(folder):
                       f"a drift of {missed}")
                 total = observer.scrape().total(compare.EVENTS, pid=str(worker.pid))
                 assert total == 500 - missed, f"{total} events counted"
-            subprocess.run([programs.PHILOSCOPE, "reset", f"--state.dir={state}"], check=True, stdout=subprocess.DEVNULL)
+            assert philoscope("reset", f"--state.dir={state}").returncode == OK
 
 
 def case_a_late_observer_audits_what_comes(_):

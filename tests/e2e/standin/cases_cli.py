@@ -11,7 +11,7 @@ import urllib.error
 
 import compare
 import hostview
-from programs import FIXTURES, HANG_GUARD, PHILOSCOPE, Observer, Skip, Worker, fetch, fixture
+from programs import FIXTURES, HANG_GUARD, PHILOSCOPE, Observer, Philoscope, Skip, Worker, fetch, fixture
 
 OK, FAILED, USAGE = 0, 1, 2
 DAMAGED_FILES = 120
@@ -20,9 +20,15 @@ LAG_HISTOGRAM = "philotes_cdc_event_lag_seconds"
 THREE_TABLES = ["public.orders", "public.items", "sales.customers"]
 
 
-def philoscope(*arguments, command=(), binary=PHILOSCOPE):
-    return subprocess.run([*command, binary, *arguments], capture_output=True, text=True, errors="surrogateescape", check=False,
-                          stdin=subprocess.DEVNULL, timeout=HANG_GUARD)
+def philoscope(*arguments, command=(), binary=PHILOSCOPE, env=None):
+    """Runs to its end, where observers run, too."""
+    with Philoscope.launch([*command, binary, *arguments], env, stdout=subprocess.PIPE, errors="surrogateescape") as process:
+        try:
+            said = process.communicate(timeout=HANG_GUARD)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, *said)
 
 
 def refuses(done, code, what):
@@ -234,6 +240,11 @@ def case_other_path_of_the_metrics(_):
 
 # ---- inspect ----
 
+def report_of(subject):
+    """What `inspect` says of a file or process."""
+    return json.loads(philoscope("inspect", "--json", str(subject)).stdout)
+
+
 def inspected(subject):
     """The text and the JSON of one subject; both end with the same code."""
     text, report = philoscope("inspect", str(subject)), philoscope("inspect", str(subject), "--json")
@@ -281,11 +292,12 @@ def case_inspect_of_a_process_is_that_of_its_file(folder):
 def case_inspect_refuses_with_a_reason(folder):
     (folder / "empty").touch()
     (folder / "text").write_text("#!/bin/sh\n")
+    shutil.copy("/bin/sh", folder / "sh")
     os.mkfifo(folder / "fifo")
     (folder / "name\x1b[31m\n").write_text("x")
     bare = sorted(path for path in (FIXTURES / "bare").glob("bare-*") if path.suffix != ".buildinfo")
     for subject, reason in [*((folder / name, "not_elf") for name in ("empty", "text", "fifo", "name\x1b[31m\n")),
-                            (folder, "not_elf"), ("/dev/null", "not_elf"), ("/bin/sh", "not_go"), (os.getpid(), "not_go"),
+                            (folder, "not_elf"), ("/dev/null", "not_elf"), (folder / "sh", "not_go"), (os.getpid(), "not_go"),
                             *((path, "not_philotes") for path in bare)]:
         text, report = inspected(subject)
         assert report["refusal"] == reason, f"{subject}: {report['refusal']}, not {reason}"

@@ -276,7 +276,7 @@ def case_containers_that_lived_and_died_without_an_observer(folder):
     """The next one knows whose their numbers are, by what the kernel kept: a plain container, and a pod's."""
     source, node = new_source(), Node(folder)
     with containers.bpffs(folder) as bpffs, Containerd(folder) as containerd:
-        settings = {"identity_pid": False, "state": f"{bpffs}/philoscope", "command": node.view()}
+        settings = {"identity_pid": False, "state": f"{bpffs}/philoscope", "shown": node.places}
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         pod = node.pod()
         with containerd.run(image) as stays:
@@ -373,9 +373,9 @@ def case_the_observer_in_a_container(folder):
         philoscope = containerd.image("philoscope", containers.observer_files())
         pod = node.pod()
         with containerd.run(image) as a, \
-                containerd.observer(philoscope, options=["--privileged", *node.mounts()], identity_pid=False) as privileged, \
-                containerd.observer(philoscope, options=["--read-only", *LEAST, *node.mounts()], identity_pid=False) as least, \
-                Observer(identity_pid=False, command=node.view()) as host, \
+                containerd.observer(philoscope, options=["--privileged"], shown=node.places, identity_pid=False) as privileged, \
+                containerd.observer(philoscope, options=["--read-only", *LEAST], shown=node.places, identity_pid=False) as least, \
+                Observer(identity_pid=False, shown=node.places) as host, \
                 containerd.run(image) as b, containerd.run(two) as c, containerd.run(image, options=USER_NAMESPACE) as d, \
                 containerd.run(image, **pod.container("worker")) as e:
             for observer in (privileged, least, host):
@@ -435,7 +435,7 @@ LAYOUTS = (
 def case_pods_by_what_kubelet_keeps(folder):
     """Folders and links below /var/log, with pods of two containers and of one, in every layout of cgroups."""
     source, node = new_source(), Node(folder)
-    with Containerd(folder) as containerd, Observer(identity_pid=False, command=node.view()) as observer:
+    with Containerd(folder) as containerd, Observer(identity_pid=False, shown=node.places) as observer:
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         for layout in LAYOUTS:
             pod = node.pod(layout)
@@ -457,7 +457,7 @@ def case_pods_by_what_kubelet_keeps(folder):
 def case_pods_by_what_containerd_keeps(folder):
     """The annotations that its Kubernetes side gives a container, in the state of a containerd that runs; nothing of kubelet."""
     source, node = new_source(), Node(folder)
-    with Containerd(folder, namespace=KUBERNETES) as containerd, Observer(identity_pid=False, command=node.view()) as observer:
+    with Containerd(folder, namespace=KUBERNETES) as containerd, Observer(identity_pid=False, shown=node.places) as observer:
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         for layout in LAYOUTS[:1] + LAYOUTS[2:3]:
             pod = node.pod(layout)
@@ -473,7 +473,7 @@ def case_pods_by_what_containerd_keeps(folder):
 def case_a_container_of_a_pod_that_kubelet_restarts(folder):
     """Another container id under the same names, which are the labels: the counters go on."""
     source, node, ended = new_source(), Node(folder), []
-    with Containerd(folder) as containerd, Observer(identity_pid=False, command=node.view()) as observer:
+    with Containerd(folder) as containerd, Observer(identity_pid=False, shown=node.places) as observer:
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         pod, counters = node.pod(), Counters(observer, source)
         for end in ("stop", "kill", "stop"):
@@ -490,7 +490,7 @@ def case_a_container_of_a_pod_that_kubelet_restarts(folder):
 def case_names_that_come_a_moment_later(folder):
     """kubelet makes the link after the start. Until then nothing is shown; the first that is shown is whole."""
     source, node = new_source(), Node(folder)
-    with Containerd(folder) as containerd, Observer(identity_pid=False, command=node.view()) as observer:
+    with Containerd(folder) as containerd, Observer(identity_pid=False, shown=node.places) as observer:
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         pod = node.pod()
         given = pod.container("worker", folders=("worker", "side-car"))
@@ -509,7 +509,7 @@ def case_names_that_come_a_moment_later(folder):
 def case_names_that_never_come(folder):
     """The pod is known, its container is not to be told from another: that label stays out, for good."""
     source, node = new_source(), Node(folder)
-    with Containerd(folder) as containerd, Observer(identity_pid=False, command=node.view()) as observer:
+    with Containerd(folder) as containerd, Observer(identity_pid=False, shown=node.places) as observer:
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         pod = node.pod()
         with containerd.run(image, **pod.container("worker", folders=("worker", "side-car"))) as worker:
@@ -526,7 +526,7 @@ def case_names_that_never_come(folder):
 def case_a_pod_with_cgroups_of_its_own(folder):
     """A container of a pod that makes cgroups like those of another pod stays in its own."""
     source, node = new_source(), Node(folder)
-    with Containerd(folder) as containerd, Observer(identity_pid=False, command=node.view()) as observer:
+    with Containerd(folder) as containerd, Observer(identity_pid=False, shown=node.places) as observer:
         image = containerd.image("one", {"/worker": fixture("worker-1.25")})
         pod, other = node.pod(), node.pod()
         other_path = other.container("worker")["cgroup"]

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """go_* and process_* beside what the program says of itself: runtime.ReadMemStats, and client_golang's own collectors."""
-import json
 import os
 import pathlib
 import random
@@ -8,13 +7,13 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 
 import containers
 import hostview
+from cases_cli import report_of
 from exposition import Samples
-from programs import HANG_GUARD, PHILOSCOPE, Observer, Skip, Worker, all_collectors_off, fetch, fixture, until
+from programs import HANG_GUARD, Observer, Skip, Worker, all_collectors_off, fetch, fixture, until
 
 DROPS = "philoscope_drops_total"
 KINDS = ("late", "gone", "refused", "wrong", "failed")
@@ -251,8 +250,7 @@ def case_runtime_is_not_read_when_it_is_switched_off(_):
 
 def numgc_address(binary):
     """Of memstats.numgc, where it lies in memory, too."""
-    report = json.loads(subprocess.run([PHILOSCOPE, "inspect", "--json", binary], check=True, capture_output=True).stdout)
-    return next(row["value"] for row in report["runtime"] if row["number"] == "memstats.numgc")
+    return next(row["value"] for row in report_of(binary)["runtime"] if row["number"] == "memstats.numgc")
 
 
 def stall(worker, binary):

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 import bpffs
+from cases_cli import philoscope
 from programs import PHILOSCOPE, Observer, Skip, fetch, until
 from traffic import Client, Peer, assert_bytes, echo
 
@@ -62,7 +63,7 @@ def kernel_maps(state):
 
 
 def run(*arguments):
-    done = subprocess.run([PHILOSCOPE, *arguments], capture_output=True, text=True, check=False)
+    done = philoscope(*arguments)
     return done.stdout + done.stderr
 
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sockets by peer: bytes, connects, answers and retransmits equal what the peers saw."""
 import contextlib
-import re
 import socket
 import struct
-import subprocess
 import threading
 
 import compare
-from programs import PHILOSCOPE, Observer, Skip, until
+from programs import Observer, Skip, all_collectors_off, until
 from traffic import (Client, Namespace, Peer, Socketed, answering_after, assert_bytes, buffer_at, echo, relay_to, sink,
                      source_of)
 
@@ -260,9 +258,7 @@ def case_socket_roles_that_share_an_address(_):
 
 def case_socket_of_a_process_without_probes(_):
     """What an executable can't be probed for has nothing to do with its connections."""
-    text = subprocess.run([PHILOSCOPE, "--help"], capture_output=True, text=True, check=True).stdout
-    flags = [flag for flag in re.findall(r"--no-collector\.\w+", text) if not flag.endswith(".socket")]
-    with Peer(echo) as server, Observer(*flags) as observer, Client(env=buffer_at(server.port)) as client:
+    with Peer(echo) as server, Observer(*all_collectors_off(but=("socket",))) as observer, Client(env=buffer_at(server.port)) as client:
         observer.sees(client.pid, "refused")
         connection = client.dial(server.port)
         client.do("write", id=connection, bytes=10)

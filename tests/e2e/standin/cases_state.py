@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """State that outlives the observer: killed, stopped, replaced by another build, it loses nothing and doubles nothing."""
 import contextlib
-import json
 import os
 import pathlib
 import random
@@ -13,7 +12,7 @@ import subprocess
 import bpffs
 import compare
 import hostview
-from cases_cli import FAILED, OK, fails, philoscope, refuses
+from cases_cli import FAILED, OK, fails, philoscope, refuses, report_of
 from cases_lifecycle import added, as_pid, difference, of
 from load import Load, exact
 from programs import PHILOSCOPE, ROOT, Observer, Skip, Worker, all_collectors_off, fixture, until
@@ -89,8 +88,7 @@ def killed_under_load(folder, kills, **order):
 
 def last_site():
     """Which time of passing is the last site's."""
-    report = json.loads(philoscope("inspect", "--json", fixture("worker-1.25")).stdout)
-    return sum(site["state"] == "attach" for site in report["sites"])
+    return sum(site["state"] == "attach" for site in report_of(fixture("worker-1.25"))["sites"])
 
 
 def case_five_kills_under_full_load(folder):

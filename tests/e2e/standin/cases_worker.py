@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every metric of the worker, row by row, against the stand-in's own registry and the driver's stamps."""
 import json
-import subprocess
 
 import compare
-from programs import PHILOSCOPE, Observer, Worker, fixture, until
+from cases_cli import report_of
+from programs import Observer, Worker, fixture, until
 
 # What the oracle has exactly. Gauges of time and durations are bracketed instead.
 CDC = ["cdc_events_total", "cdc_errors_total", "cdc_retries_total", "cdc_pipeline_state", "cdc_pauses_total", "cdc_checkpoints_total",
@@ -60,15 +60,10 @@ def stamps_of(worker, run, of):
 PER_EVENT = ["cdc_event", "cdc_event_end"]
 
 
-def inspected(binary):
-    done = subprocess.run([PHILOSCOPE, "inspect", "--json", binary], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
-
-
 def case_every_site_is_of_the_cheap_class(_):
     """On the path of an event two sites, and no site anywhere that the kernel has to single-step."""
     for name in ("worker-1.23", "worker-1.24", "worker-1.25", "worker-1.25-pie", "worker-1.25-old", "worker-1.26", "worker-1.27"):
-        sites = {site["site"]: site for site in inspected(fixture(name))["sites"]}
+        sites = {site["site"]: site for site in report_of(fixture(name))["sites"]}
         attached = {name: site for name, site in sites.items() if site["state"] == "attach"}
         assert set(PER_EVENT) <= set(attached), f"{name}: {attached.keys()}"
         stepped = [site["site"] for site in attached.values() if site["cost"] != "emulated"]

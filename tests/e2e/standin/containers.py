@@ -7,6 +7,7 @@ its own pid, mount and network namespaces; a worker is asked through its own loo
 import contextlib
 import ctypes
 import errno
+import functools
 import hashlib
 import io
 import json
@@ -22,7 +23,7 @@ import tarfile
 import threading
 import uuid
 
-from programs import HANG_GUARD, PHILOSCOPE, Observer, Program, Skip, Worker, until
+from programs import HANG_GUARD, PHILOSCOPE, Observer, Program, Skip, Worker, here, until
 
 TOOLS = ("containerd", "ctr", "containerd-shim-runc-v2", "runc")
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -203,18 +204,6 @@ class Node:
         for place in self.places.values():
             place.mkdir(exist_ok=True)
 
-    def view(self):
-        """Starts a program of the host in a mount namespace with these folders."""
-        script = ('set -e; mount -t tmpfs none /run; mount -t tmpfs none /var/log; '
-                  'while [ "$1" != -- ]; do mkdir -p "$1"; mount --bind "$2" "$1"; shift 2; done; shift; exec "$@"')
-        pairs = [str(part) for pair in self.places.items() for part in pair]
-        return ["unshare", "--mount", "sh", "-c", script, "sh", *pairs, "--"]
-
-    def mounts(self):
-        """The same as options of a container."""
-        return [option for there, here in self.places.items()
-                for option in ("--mount", f"type=bind,src={here},dst={there},options=rbind:ro")]
-
     def pod(self, layout="/kubepods/burstable/pod{uid}/{id}"):
         return Pod(self.places["/var/log/pods"], self.places["/var/log/containers"], layout)
 
@@ -259,6 +248,12 @@ class Pod:
 
 # ---- containerd ----
 
+def mounts(folders, rights="ro"):
+    """Options of a container that sees folders of the host, {there: here}, and what is mounted in them."""
+    return [option for there, path in folders.items()
+            for option in ("--mount", f"type=bind,src={path},dst={there},options=rbind:rslave:{rights}")]
+
+
 def can_run():
     """Whether containers can be run here, and are what they seem to be."""
     for tool in TOOLS:
@@ -299,7 +294,7 @@ class Containerd(Program):
         """)
         (folder / "root").mkdir()
         hide = f"umount {UNIFIED}" if not unified and UNIFIED.is_mount() else ":"
-        super().__init__(["unshare", "--mount", "sh", "-ec", START_CONTAINERD, "sh", str(folder), hide], stdout=subprocess.DEVNULL)
+        super().__init__(["unshare", "--mount", "--propagation", "slave", "sh", "-ec", START_CONTAINERD, "sh", str(folder), hide], stdout=subprocess.DEVNULL)
 
     @property
     def state(self):
@@ -357,13 +352,17 @@ class Containerd(Program):
 
     def observer(self, image, *flags, options=(), host_pid=True, **settings):
         """philoscope as a container that has the host's network and, for host_pid, its processes."""
+        return ContainedObserver(functools.partial(self.first_process, image, options=options, host_pid=host_pid), *flags, **settings)
+
+    def first_process(self, image, command, env=None, options=(), host_pid=True, shown=None, **more):
+        """The same of any program of the image, launched as by programs.here()."""
         container_id = secrets.token_hex(32)
         self.cgroups.expect(f"/{self.namespace}/{container_id}")
         pid_file = self.new_pid_file()
-        return ContainedObserver(pid_file, self.command(
+        return ContainedProcess(pid_file, command[0], here(self.command(
             "run", "--cgroup", f"/{self.namespace}/{container_id}", "--fifo-dir", str(self.folder / "fifo"), "--pid-file", pid_file,
-            "--net-host", *(["--with-ns", "pid:/proc/self/ns/pid"] if host_pid else []), *options, image, container_id),
-            flags, settings)
+            "--net-host", *(["--with-ns", "pid:/proc/self/ns/pid"] if host_pid else []),
+            *(f"--env={name}={value}" for name, value in (env or {}).items()), *mounts(shown or {}), *options, image, container_id, *command), **more))
 
     def new_pid_file(self):
         self.count += 1
@@ -459,16 +458,69 @@ class Contained(Worker):
         super().__exit__(*exception)
 
 
-class ContainedObserver(Observer):
-    """The observer, whose own pid on the host is not ctr's."""
+class ContainedProcess:
+    """
+    A container's first process, which can be used as a Popen. What it prints and its end are known from the ctr that runs it; its
+    pid and whatever is sent to it are its own.
+    """
 
-    def __init__(self, pid_file, command, flags, settings):
-        self.pid_file = pid_file
-        super().__init__(*flags, command=command, **{"binary": "/philoscope", **settings})
+    def __init__(self, pid_file, program, ctr):
+        self.pid_file, self.program, self.ctr = pid_file, pathlib.Path(program).name, ctr
+
+    def __getattr__(self, name):
+        return getattr(self.ctr, name)
+
+    def __enter__(self):
+        self.ctr.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        self.ctr.__exit__(*exception)
+
+    def _runs(self):
+        """The process is runc at first."""
+        try:
+            return pathlib.Path(os.readlink(f"/proc/{read_pid(self.pid_file)}/exe")).name == self.program
+        except (OSError, ValueError):  # there is no file yet, or nothing in it, or no process
+            return False
 
     @property
     def pid(self):
+        until(lambda: self._runs() or self.ctr.poll() is not None, "a container's process")
         return read_pid(self.pid_file)
+
+    @property
+    def returncode(self):
+        """As a parent sees it: an end by a signal is below 0."""
+        code = self.ctr.returncode
+        return 128 - code if code is not None and code > 128 else code
+
+    def poll(self):
+        self.ctr.poll()
+        return self.returncode
+
+    def wait(self, timeout=None):
+        self.ctr.wait(timeout)
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it has ended, or never began
+                os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+class ContainedObserver(Observer):
+    """An observer that is the first process of a container."""
+
+    def __init__(self, launch, *flags, **settings):
+        self.launch = launch
+        super().__init__(*flags, **{"binary": "/philoscope", **settings})
 
     def __exit__(self, *exception):
         if self.process.poll() is None:

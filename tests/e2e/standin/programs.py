@@ -61,12 +61,30 @@ def all_collectors_off(but=()):
     return [word for word in text.split() if word.startswith("--no-collector.") and word.split(".")[1] not in but]
 
 
+# Mounts each of the pairs of its arguments in a mount namespace of its own, and becomes the command behind them.
+SHOW = ("unshare", "--mount", "sh", "-ec", """
+    mount -t tmpfs none /run; mount -t tmpfs none /var/log
+    while [ "$1" != -- ]; do mkdir -p "$1"; mount --bind "$2" "$1"; shift 2; done
+    shift; exec "$@"
+""", "sh")
+
+
+def here(command, env=None, shown=None, **more):
+    """A program as a child of the tests; env: set beside what is there; shown: folders that it sees elsewhere, {there: here}."""
+    if shown:
+        command = [*SHOW, *(str(path) for pair in shown.items() for path in pair), "--", *command]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})},
+                            **more)
+
+
 class Program:
     """A process whose standard error is kept."""
 
-    def __init__(self, command, env=None, stdout=subprocess.PIPE):
-        self.process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True,
-                                        stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+    # How it is started; another way is called as this one is, and gives something to be used as a Popen.
+    launch = staticmethod(here)
+
+    def __init__(self, command, env=None, stdout=subprocess.PIPE, **more):
+        self.process = self.launch(command, env, stdout=stdout, **more)
         self.log = []
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -95,14 +113,18 @@ class Program:
                 stream.close()
 
 
-class Observer(Program):
+class Philoscope(Program):
+    """philoscope, whatever it is to do. Where tests want it elsewhere, it is this class that is told how to launch it."""
+
+
+class Observer(Philoscope):
     """philoscope on a free port. Series carry the pid, so that other Philotes processes of the host do not matter."""
 
-    def __init__(self, *flags, env=None, identity_pid=True, state="none", binary=PHILOSCOPE, command=()):
+    def __init__(self, *flags, env=None, identity_pid=True, state="none", binary=PHILOSCOPE, command=(), shown=None):
         """Nothing outlives it unless a state directory is given."""
         identity = ["--identity.pid"] if identity_pid else []
         super().__init__([*command, binary, "--web.listen-address=127.0.0.1:0", f"--state.dir={state}", *identity, *flags],
-                         env, stdout=subprocess.DEVNULL)
+                         env, stdout=subprocess.DEVNULL, shown=shown)
 
     def __enter__(self):
         until(lambda: self.logged("serving on port") or self.process.poll() is not None, "philoscope")
