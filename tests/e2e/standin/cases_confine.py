@@ -10,7 +10,7 @@ import subprocess
 
 import compare
 import programs
-from programs import Observer, Program, Skip, Worker, fixture, until
+from programs import Observer, Philoscope, Skip, Worker, fixture, until
 
 HOSTILE = pathlib.Path(os.environ.get("PHILOSCOPE_TOOLS", str(programs.ROOT / "build/tools"))) / "hostile_observer"
 HUGE = 100 << 30
@@ -159,10 +159,15 @@ def endless(folder):
     return path
 
 
+def filters(pid):
+    """How many of seccomp's it has: a container begins with one."""
+    return int(status(pid).get("Seccomp_filters", 0))
+
+
 def inspecting(path):
     """`philoscope inspect` and its child, once that is confined."""
-    command = Program([programs.PHILOSCOPE, "inspect", "--json", path])
-    child = until(lambda: [pid for pid in children(command.pid) if status(pid).get("Seccomp") == "2"], "the child")[0]
+    command = Philoscope([programs.PHILOSCOPE, "inspect", "--json", path])
+    child = until(lambda: [pid for pid in children(command.pid) if filters(pid) > filters(command.pid)], "the child")[0]
     return command, child
 
 

@@ -190,7 +190,7 @@ def case_killed_at_links_of_one_site_each(folder):
 
 def case_killed_at_a_second_file(folder):
     """Of an image that counts. The first one's worker loses nothing; the second one's is counted when it is repaired."""
-    with bpffs.mounted(folder) as place, Worker() as first, Load(first, events=400) as load:
+    with bpffs.mounted(folder) as place, Worker() as first, Load(first, events=3000) as load:
         state = place / "state"
         with Observer(state=state) as observer:
             observer.sees(first.pid)

@@ -431,7 +431,7 @@ def case_flags_by_environment(_):
     with Observer("--web.telemetry-path=/here", env=env) as observer:
         assert ask(observer.port, "/here")[0] == 200
         assert ask(observer.port, "/elsewhere")[0] == 404
-    line = philoscope(command=("env", "PHILOSCOPE_WEB_MAX_REQUESTS=many")).stderr
+    line = philoscope(env={"PHILOSCOPE_WEB_MAX_REQUESTS": "many"}).stderr
     assert "PHILOSCOPE_WEB_MAX_REQUESTS" in line and line.count("\n") == 1, line
 
 
