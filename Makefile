@@ -323,7 +323,7 @@ DEPLOY_PYTHON := /usr/bin/python3
 RUN_DEPLOY := . scripts/go-env && $(DEPLOY_PYTHON) tests/e2e/standin/run.py --cases tests/deploy
 
 .PHONY: check-deploy check-cluster
-check-deploy: all fixtures ## image, chart, manifests, dashboards, rules, units: all of it that can run here
+check-deploy: all fixtures $(TOOLS) ## image, chart, manifests, dashboards, rules, units: all of it that can run here
 	$(Q)scripts/setup build check deploy
 	$(Q)$(RUN_DEPLOY) $(ARGS)
 check-cluster: all ## a real kube-apiserver takes all manifests (slow when its tools are not built yet)

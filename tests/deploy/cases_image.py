@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container image: what is in it, that it is the same wherever it is built, and that philoscope runs from it as on the host."""
-import contextlib
 import hashlib
 import json
 import os
@@ -8,20 +7,13 @@ import pathlib
 import shutil
 import subprocess
 import tarfile
-import traceback
 
-import cases_audit
-import cases_counting
-import cases_exposition
-import cases_lifecycle
 import cases_manifests
 import cases_web
-import cases_worker
 import certificates
 import containers
-import image_rights
 from containers import Containerd
-from programs import PHILOSCOPE, ROOT, Skip
+from programs import PHILOSCOPE, ROOT
 
 BUILT = pathlib.Path(PHILOSCOPE).parent / "image"
 MOST_BYTES = 25_000_000
@@ -156,68 +148,3 @@ def case_image_serves_tls(folder):
         for password, expected in (("other", 200), ("secret", 401)):
             status, body, *_ = certificates.fetch(observer.port, client, Authorization=cases_web.basic("bob", password))
             assert status == expected and (status != 200 or b"philoscope_build_info" in body), status
-
-
-# ---- the same tests as on the host ----
-
-# Looks at the observer's exit by a signal, which is ctr's here; cases_state.py has uninstalling for containers.
-OF_THE_HOST = {"case_nothing_is_left_behind"}
-
-
-@contextlib.contextmanager
-def observers_from(module, start):
-    """Within it the module's observers are containers."""
-    own, module.Observer = module.Observer, start
-    try:
-        yield
-    finally:
-        module.Observer = own
-
-
-def in_containers(folder, module, options):
-    """All cases of a module that runs beside the host's own; each observer is a container of the image."""
-    failed, count = [], 0
-    with Containerd(folder) as containerd:
-        image = imported(containerd)
-
-        def start(*flags, command=(), env=None, binary="/usr/bin/philoscope", state="none", **settings):
-            if command or env or binary != "/usr/bin/philoscope" or state != "none":
-                raise Skip("starts its observer in another way, or on a bpffs of its own (cases_uninstall.py does)")
-            return containerd.observer(image, *flags, options=options, binary=binary, **settings)
-
-        with observers_from(module, start):
-            for name, case in [(name, case) for name, case in vars(module).items() if name.startswith("case_")]:
-                if name in OF_THE_HOST:
-                    continue
-                (folder / name).mkdir()
-                try:
-                    case(folder / name)
-                    count += 1
-                except Skip as skip:
-                    print(f"    not here: {name}: {skip}")
-                except Exception:  # a test may fail in any way
-                    failed.append(f"{name}\n{traceback.format_exc()}")
-    assert not failed, "\n".join(failed)
-    assert count
-    print(f"    {count} cases in containers of {image}")
-
-
-def case_image_counts_as_on_the_host(folder):
-    in_containers(folder, cases_counting, PRIVILEGED)
-
-
-def soak_image_lives_as_on_the_host(folder):
-    in_containers(folder, cases_lifecycle, PRIVILEGED)
-
-
-def soak_image_is_scraped_as_on_the_host(folder):
-    in_containers(folder, cases_exposition, PRIVILEGED)
-
-
-def soak_image_is_audited_as_on_the_host(folder):
-    in_containers(folder, cases_audit, PRIVILEGED)
-
-
-def case_image_counts_the_worker_with_the_least_rights(folder):
-    """With what the chart gives for privileged: false, behind containerd's own seccomp profile."""
-    in_containers(folder, cases_worker, image_rights.options())

@@ -27,12 +27,12 @@ def collect(folder, prefix, only):
                 yield name, value
 
 
-def run_one(name, case):
-    """passed, failed or skipped."""
+def run_one(name, case, parent=None):
+    """passed, failed or skipped. parent: where the case's own folder is made."""
     start = time.monotonic()
     outcome, detail = "passed", ""
     try:
-        with tempfile.TemporaryDirectory(prefix="philoscope-test-") as folder:
+        with tempfile.TemporaryDirectory(prefix="philoscope-test-", dir=parent) as folder:
             case(pathlib.Path(folder))
     except Skip as skip:
         outcome, detail = "skipped", f": {skip}"
