@@ -223,7 +223,16 @@ $(BENCH_PROGRAMS): $(O)/bench/%: tests/bench/%.c $(O)/libphiloscope.a $(BENCH_SK
 	$(say) 'CC bench' $@
 	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) $(INCLUDES) -I$(O)/bench -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
 
--include $(BENCH_PROGRAMS:%=%.d) $(BENCH_BPF:tests/bench/%.c=$(O)/bench/%.d)
+# philoscope on the same hooks of sockets, with programs that do nothing: its loader finds their skeleton before the real one.
+$(O)/bench/socket.skel.h: BPF_FLAGS += -mcpu=v3
+$(O)/bench/socket_empty.o: user/probe/socket.c $(O)/bench/socket.skel.h $(O)/.flags
+	$(say) 'CC bench' $@
+	$(Q)$(CC) $(CSTD) $(WARNINGS) $(obj_flags) -I$(O)/bench $(INCLUDES) -MMD -MP -c $< -o $@
+$(O)/bench/philoscope_empty: $(O)/obj/user/main.o $(O)/bench/socket_empty.o $(O)/libphiloscope.a
+	$(say) LINK $@
+	$(Q)$(CC) $(obj_flags) $(filter %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
+-include $(BENCH_PROGRAMS:%=%.d) $(BENCH_BPF:tests/bench/%.c=$(O)/bench/%.d) $(O)/bench/socket_empty.d
 
 # ---- programs that the tests beside the stand-in run -----------------------------------------------------------------------
 
@@ -335,10 +344,10 @@ scaling: all fixtures-demo ## measure what one node gives Prometheus to do; writ
 	$(Q)$(DEPLOY_PYTHON) tests/deploy/measure_scaling.py
 
 .PHONY: vmtest e2e soak bench bench-events bench-sockets bench-scrapes
-vmtest: all fixtures-demo fixtures-api $(VM_TOOLS) ## boot other kernels in QEMU, count there, and write down what they did
+vmtest: all fixtures-demo fixtures-api $(VM_TOOLS) $(O)/bench/philoscope_empty ## boot other kernels in QEMU, count there, and write down what they did
 	$(Q)scripts/setup build vm
 	$(Q). scripts/go-env && tests/vm/run --observer $(O)/philoscope --worker $(O)/fixtures/worker-1.25 \
-		--api $(O)/fixtures/api-1.25 --verifier $(O)/tools/verifier_cost $(ARGS)
+		--api $(O)/fixtures/api-1.25 --verifier $(O)/tools/verifier_cost --empty $(O)/bench/philoscope_empty $(ARGS)
 e2e: all ## real Philotes: PHILOTES_SRC=checkout PHILOTES_WORKER=binary and/or PHILOTES_API=binary
 	$(Q)scripts/e2e '$(O)' '$(PHILOTES_SRC)' '$(PHILOTES_WORKER)' '$(PHILOTES_API)' $(ARGS)
 soak: all fixtures $(TOOLS) ## what takes longer than a check may
@@ -348,8 +357,8 @@ soak: all fixtures $(TOOLS) ## what takes longer than a check may
 bench: bench-events bench-sockets bench-scrapes ## what an event, a request and a byte cost the target, and what a scrape costs
 bench-events: all fixtures-demo fixtures-api $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run --philoscope $(O)/philoscope --fixtures $(O)/fixtures --helper $(O)/bench/attach_empty $(ARGS)
-bench-sockets: all fixtures-demo
-	$(Q)tests/bench/sockets $(ARGS)
+bench-sockets: all fixtures-demo $(O)/bench/philoscope_empty
+	$(Q)tests/bench/sockets --empty $(O)/bench/philoscope_empty $(ARGS)
 bench-scrapes: all fixtures-demo $(O)/bench/clientgolang
 	$(Q)tests/bench/scrapes --client-golang $(O)/bench/clientgolang $(ARGS)
 $(O)/bench/clientgolang: $(wildcard tests/bench/clientgolang/*)
@@ -362,7 +371,7 @@ $(O)/bench/clientgolang: $(wildcard tests/bench/clientgolang/*)
 PARTS := $(ALL_PARTS:%=part-%)
 .PHONY: $(PARTS)
 
-part-build: all tests-build fuzz-build $(BENCH_PROGRAMS) $(TOOLS)
+part-build: all tests-build fuzz-build $(BENCH_PROGRAMS) $(O)/bench/philoscope_empty $(TOOLS)
 part-gcc part-clang: part-%:
 	$(Q)$(MAKE) --no-print-directory all CC=$* O=$(if $(filter $*,$(CC)),$(O),$(O)/with-$*)
 part-format:

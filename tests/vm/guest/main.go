@@ -51,6 +51,7 @@ type env struct {
 	Attach     string // how this kernel attaches uprobes: perf_event or uprobe_multi
 	KeepsLinks bool   // whether they can be pinned: from 5.15 on
 	Observer   string // paths; empty when only the kernel is looked at
+	Empty      string // the observer whose programs for sockets do nothing
 	Worker     string
 	API        string
 	Verifier   string   // the tool that tells what programs cost the verifier
