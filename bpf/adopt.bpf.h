@@ -66,7 +66,7 @@ static __always_inline int socket_files_body(struct bpf_iter__task_file *ctx)
 	task_process_of(task, &process);
 	tcp_look(sk, tp, way.typed, &now);
 	if (!socket_known(sk, &now))
-		socket_meet(sk, tp, &now, &process, &adopt_target, way);
+		socket_meet(sk, tp, &now, &process, &adopt_target, 0, way);
 	return 0;
 }
 

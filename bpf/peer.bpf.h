@@ -176,21 +176,21 @@ static __always_inline __u32 socket_advance_shared(__u32 *seq, __u32 now)
 	return 0; /* the next hook adds them */
 }
 
-static __always_inline void socket_count_sent(struct ps_socket *entry, const struct tcp_now *now,
-					      struct socket_way way)
+/* How many bytes were sent since this was last asked. */
+static __always_inline __u32 socket_count_sent(struct ps_socket *entry, const struct tcp_now *now,
+					       struct socket_way way)
 {
 	struct ps_peer *peer;
 	__u32 bytes;
 
 	if (now->state == TCP_CLOSE || entry->phase != PS_SOCKET_CONNECTED)
-		return;
+		return 0;
 	bytes = way.shared ? socket_advance_shared(&entry->sent_seq, now->sent_seq)
 			   : socket_advance(&entry->sent_seq, now->sent_seq);
-	if (!bytes)
-		return;
-	peer = socket_peer(entry);
+	peer = bytes ? socket_peer(entry) : 0;
 	if (peer)
 		series_add(&peer->sent_bytes, bytes);
+	return bytes;
 }
 
 static __always_inline void socket_count_answer(struct ps_socket *entry, struct ps_peer *peer,

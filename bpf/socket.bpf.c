@@ -23,6 +23,10 @@ const volatile bool task_has_btf = false;
 #define KPROBE_SOCK(ctx) ((struct sock *)(ctx)->regs[0])
 #endif
 
+/* Of fexit programs, behind so many arguments: how many bytes the function has sent, or an error.
+ */
+#define SENT(ctx, arguments) ((int)(ctx)[arguments])
+
 /* For all. */
 SEC("tp_btf/tcp_rcv_space_adjust") int socket_receive(__u64 *ctx)
 {
@@ -52,29 +56,17 @@ SEC("iter/task_file") int socket_files(struct bpf_iter__task_file *ctx)
 	return socket_files_body(ctx);
 }
 
-/* Functions of TCP, entered and left under the socket's lock. */
-SEC("fentry/tcp_sendmsg_locked") int fn_send_begin(__u64 *ctx)
+/* Functions of TCP, left under the socket's lock. */
+SEC("fexit/tcp_sendmsg_locked") int fn_sent(__u64 *ctx)
 {
-	socket_send_begin_body(SOCK(ctx), LOCKED);
-	return 0;
-}
-
-SEC("fexit/tcp_sendmsg_locked") int fn_send_end(__u64 *ctx)
-{
-	socket_send_end_body(SOCK(ctx), LOCKED);
+	socket_sent_body(SOCK(ctx), SENT(ctx, 3), LOCKED);
 	return 0;
 }
 
 /* Up to 6.4: sendfile and splice. */
-SEC("fentry/tcp_sendpage_locked") int fn_page_begin(__u64 *ctx)
+SEC("fexit/tcp_sendpage_locked") int fn_page_sent(__u64 *ctx)
 {
-	socket_send_begin_body(SOCK(ctx), LOCKED);
-	return 0;
-}
-
-SEC("fexit/tcp_sendpage_locked") int fn_page_end(__u64 *ctx)
-{
-	socket_send_end_body(SOCK(ctx), LOCKED);
+	socket_sent_body(SOCK(ctx), SENT(ctx, 5), LOCKED);
 	return 0;
 }
 

@@ -18,11 +18,12 @@
 
 /* ---- connections come and go ---- */
 
-/* Counts from here on. */
-static __always_inline void socket_begin_now(struct ps_socket *entry, const struct tcp_now *now)
+/* Counts from here on, and what the call has sent that is about to end. */
+static __always_inline void socket_begin_now(struct ps_socket *entry, const struct tcp_now *now,
+					     __u32 sent)
 {
 	entry->received_seq = now->received_seq;
-	entry->sent_seq = now->sent_seq;
+	entry->sent_seq = now->sent_seq - sent;
 	entry->first_seq = now->first_seq;
 }
 
@@ -87,7 +88,7 @@ static __always_inline struct ps_socket *socket_meet(struct sock *sk, struct tcp
 						     const struct tcp_now *now,
 						     const struct ps_process *process,
 						     const struct ps_socket_target *target,
-						     struct socket_way way)
+						     __u32 sent, struct socket_way way)
 {
 	bool accepted = tcp_is_accepted(tp, way.typed);
 	struct ps_socket *entry;
@@ -103,7 +104,7 @@ static __always_inline struct ps_socket *socket_meet(struct sock *sk, struct tcp
 	if (accepted && !target->adopting)
 		socket_begin_first(entry, tp, now, true, way);
 	else
-		socket_begin_now(entry, now);
+		socket_begin_now(entry, now, sent);
 	socket_count_open(entry, tcp_is_open(now->state));
 	return entry;
 }
@@ -132,23 +133,28 @@ static __always_inline bool socket_is_owner(const struct ps_socket *entry,
 	       owner->exec_id == process->exec_id;
 }
 
-/* The entry of a known connection; NULL when it is unknown, or the entry another one's. */
+/* False for the entry of another connection, whose memory the kernel has used again. */
+static __always_inline bool socket_is_same(const struct ps_socket *entry, const struct tcp_now *now)
+{
+	return entry->phase == PS_SOCKET_CONNECTING || entry->first_seq == now->first_seq;
+}
+
+/* The entry of a known connection; NULL when it is unknown. */
 static __always_inline struct ps_socket *socket_known(struct sock *sk, const struct tcp_now *now)
 {
 	__u64 key = (__u64)sk;
 	struct ps_socket *entry = bpf_map_lookup_elem(&sockets, &key);
 
-	if (entry && entry->phase != PS_SOCKET_CONNECTING && entry->first_seq != now->first_seq)
-		return 0;
-	return entry;
+	return entry && socket_is_same(entry, now) ? entry : 0;
 }
 
 /*
- * How every program begins that runs in a call of a process: NULL when that is no target or the
- * socket is not TCP's, else the connection's entry and what TCP says now.
+ * How programs begin that run in a call of a process, which has sent so many bytes by now: NULL
+ * when that is no target or the socket is not TCP's, else the connection's entry and what TCP says
+ * now.
  */
-static __always_inline struct ps_socket *socket_here(struct sock *sk, struct tcp_now *ret_now,
-						     struct socket_way way)
+static __always_inline struct ps_socket *socket_here(struct sock *sk, __u32 sent,
+						     struct tcp_now *ret_now, struct socket_way way)
 {
 	struct ps_socket_target *target;
 	struct ps_process process;
@@ -165,7 +171,7 @@ static __always_inline struct ps_socket *socket_here(struct sock *sk, struct tcp
 	tcp_look(sk, tp, way.typed, ret_now);
 	entry = socket_known(sk, ret_now);
 	if (unlikely(!entry))
-		return socket_meet(sk, tp, ret_now, &process, target, way);
+		return socket_meet(sk, tp, ret_now, &process, target, sent, way);
 	if (unlikely(!socket_is_owner(entry, &process)))
 		socket_move(sk, entry, &process, target, way);
 	if (unlikely(entry->phase == PS_SOCKET_CONNECTING && tcp_is_open(ret_now->state)))
@@ -175,11 +181,28 @@ static __always_inline struct ps_socket *socket_here(struct sock *sk, struct tcp
 
 /* ---- the programs ---- */
 
-/* A call is about to send: what comes back later than what has arrived by now is its answer. */
+/*
+ * A call of a process ends that has sent so many bytes, or failed; the socket is still locked. TCP
+ * has taken nothing in since it set out to send the last of them: what comes back later than what
+ * has arrived by now is the answer, and the moment is not later than the peer can see the byte.
+ * (What TCP holds back until packets have left the host has the moment of the last of those.)
+ */
+static __always_inline void socket_sent_body(struct sock *sk, int sent, struct socket_way way)
+{
+	struct tcp_now now;
+	struct ps_socket *entry = socket_here(sk, sent > 0 ? sent : 0, &now, way);
+
+	if (!entry || !socket_count_sent(entry, &now, way))
+		return;
+	entry->asked_ns = now.clock_ns;
+	entry->answer_seq = now.arrived_seq;
+}
+
+/* The same by two programs, where there is no such moment: a call is about to send. */
 static __always_inline void socket_send_begin_body(struct sock *sk, struct socket_way way)
 {
 	struct tcp_now now;
-	struct ps_socket *entry = socket_here(sk, &now, way);
+	struct ps_socket *entry = socket_here(sk, 0, &now, way);
 
 	if (!entry)
 		return;
@@ -190,13 +213,18 @@ static __always_inline void socket_send_begin_body(struct sock *sk, struct socke
 	entry->asked_ns = bpf_ktime_get_ns();
 }
 
-/* It has sent something, or nothing. */
+/* It has sent something, or nothing. Whose connection it is, its begin has found out. */
 static __always_inline void socket_send_end_body(struct sock *sk, struct socket_way way)
 {
+	__u64 key = (__u64)sk;
+	struct ps_socket *entry = bpf_map_lookup_elem(&sockets, &key);
+	struct tcp_sock *tp = entry ? tcp_of(sk, way.typed) : 0;
 	struct tcp_now now;
-	struct ps_socket *entry = socket_here(sk, &now, way);
 
-	if (!entry)
+	if (!tp)
+		return;
+	tcp_look(sk, tp, way.typed, &now);
+	if (!socket_is_same(entry, &now))
 		return;
 	socket_count_sent(entry, &now, way);
 	if (now.sent_seq == entry->call_seq && entry->asked_ns) {
@@ -209,7 +237,7 @@ static __always_inline void socket_send_end_body(struct sock *sk, struct socket_
 static __always_inline void socket_receive_body(struct sock *sk, struct socket_way way)
 {
 	struct tcp_now now;
-	struct ps_socket *entry = socket_here(sk, &now, way);
+	struct ps_socket *entry = socket_here(sk, 0, &now, way);
 
 	if (entry)
 		socket_count_received(entry, &now);
@@ -273,7 +301,7 @@ static __always_inline void socket_state_body(struct sock *sk, int state, struct
 	if (!tp)
 		return;
 	tcp_look(sk, tp, way.typed, &now);
-	if (socket_known(sk, &now))
+	if (socket_is_same(entry, &now))
 		socket_change(entry, tp, &now, state, way);
 }
 
@@ -287,7 +315,7 @@ static __always_inline void socket_resend_body(struct sock *sk, struct socket_wa
 	if (!tp)
 		return;
 	tcp_look(sk, tp, way.typed, &now);
-	if (socket_known(sk, &now))
+	if (socket_is_same(entry, &now))
 		socket_count_retransmits(entry, &now);
 }
 
@@ -303,7 +331,7 @@ static __always_inline void socket_destroy_body(struct sock *sk, struct socket_w
 		return;
 	if (tp) {
 		tcp_look(sk, tp, way.typed, &now);
-		if (socket_known(sk, &now))
+		if (socket_is_same(entry, &now))
 			socket_count_received(entry, &now);
 	}
 	socket_count_open(entry, false);

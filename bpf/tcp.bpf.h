@@ -44,7 +44,8 @@ struct tcp_now {
 	__u32 arrived_seq;  /* from the peer, read or not */
 	__u32 first_seq;    /* of the peer's first byte */
 	__u32 retransmits;
-	__u32 srtt_us; /* eighths of it */
+	__u32 srtt_us;  /* eighths of it */
+	__u64 clock_ns; /* CLOCK_MONOTONIC when TCP was last at work; 0 where it is not asked */
 	__u8 state;
 };
 
@@ -119,6 +120,7 @@ static __always_inline void tcp_look(struct sock *sk, struct tcp_sock *tp, bool 
 	ret_now->first_seq = ret_now->arrived_seq - (__u32)TCP_READ(typed, tp, bytes_received);
 	ret_now->retransmits = TCP_READ(typed, tp, total_retrans);
 	ret_now->srtt_us = TCP_READ(typed, tp, srtt_us);
+	ret_now->clock_ns = typed ? tp->tcp_clock_cache : 0;
 	ret_now->received_seq =
 	    received - (__u32)(TCP_READ(typed, sk, __sk_common.skc_flags) >> done & 1 &
 			       tcp_equal(received, ret_now->arrived_seq));

@@ -133,6 +133,7 @@ struct tcp_sock {
 	__u32 total_retrans; /* segments; a tcp_info number */
 	__u64 bytes_received; /* how far rcv_nxt has come */
 	__u64 bytes_acked;    /* how far snd_una has come; SYN included if we sent it */
+	__u64 tcp_clock_cache; /* CLOCK_MONOTONIC when TCP last set out to send, or took a segment in */
 };
 
 /* The kernel's own numbers: see bpf_core_enum_value. */

@@ -8,6 +8,7 @@
 #define socket_receive_body(sk, way)      ((void)(sk))
 #define socket_resend_body(sk, way)       ((void)(sk))
 #define socket_destroy_body(sk, way)      ((void)(sk))
+#define socket_sent_body(sk, sent, way)   ((void)(sk))
 #define socket_send_begin_body(sk, way)   ((void)(sk))
 #define socket_send_end_body(sk, way)     ((void)(sk))
 #define socket_state_body(sk, state, way) ((void)(sk))

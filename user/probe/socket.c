@@ -15,7 +15,7 @@
 #include "util/fault.h"
 #include "util/log.h"
 
-#define MAX_PARTS 9
+#define MAX_PARTS 7
 
 /* A program of a backend. */
 struct part {
@@ -33,10 +33,8 @@ struct part {
 static const struct part parts[PROBE_SOCKET_BACKEND_MAX][MAX_PARTS] = {
     [PROBE_SOCKET_FENTRY] = {FOR_ALL,
 			     PART(fn_state),
-			     PART(fn_send_end),
-			     {"fn_page_end", "tcp_sendpage_locked"},
-			     PART(fn_send_begin),
-			     {"fn_page_begin", "tcp_sendpage_locked"}},
+			     PART(fn_sent),
+			     {"fn_page_sent", "tcp_sendpage_locked"}},
     [PROBE_SOCKET_TRACEPOINT] = {FOR_ALL, PART(tp_state), PART(tp_send_end), PART(tp_send_begin)},
     [PROBE_SOCKET_KPROBE] = {FOR_ALL,
 			     PART(fn_state),

@@ -28,7 +28,7 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt, copied_seq, write_seq, snd_una, srtt_us, total_retrans;
-	__u64 bytes_received, bytes_acked;
+	__u64 bytes_received, bytes_acked, tcp_clock_cache;
 };
 enum sock_flags { SOCK_DONE = 1 };
 

@@ -6,6 +6,7 @@
 #ifndef TCP_CONNECTION_H
 #define TCP_CONNECTION_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +22,13 @@ const volatile struct ps_layout layout = {.image = 7};
 const volatile bool task_has_btf = true;
 const volatile bool clock_is_tai = true;
 
-/* How the programs of this test look at sockets. */
-static struct socket_way way;
+/* How the programs of this test look at sockets, and what they begin with. */
+static struct socket_way way, first_way = {.typed = true};
+#define SOCKET_WAYS 3
+static const struct socket_way socket_ways[SOCKET_WAYS]
+    __attribute__((unused)) = {{.typed = true}, {.typed = true, .shared = true}, {.typed = false}};
+/* How long a call of send goes on when TCP has sent its bytes. */
+static __u64 in_call_ns;
 
 /* A host without connections. */
 static inline void sockets_reset(void)
@@ -36,7 +42,8 @@ static inline void sockets_reset(void)
 	host_add_map(zeroes);
 	host_add_map(sockets);
 	host_add_map(socket_targets);
-	way = (struct socket_way){.typed = true};
+	way = first_way;
+	in_call_ns = 0;
 }
 
 struct connection {
@@ -102,9 +109,18 @@ static inline void there(struct connection *c, bool accepted)
 /* The process writes; of that, `taken` bytes go into the socket. */
 static inline void send_bytes(struct connection *c, __u32 taken)
 {
-	socket_send_begin_body(sock_of(c), way);
+	bool at_once = way.typed && !way.shared;
+
+	if (!at_once)
+		socket_send_begin_body(sock_of(c), way);
 	c->tcp.write_seq += taken;
-	socket_send_end_body(sock_of(c), way);
+	if (taken)
+		c->tcp.tcp_clock_cache = host_mono_ns;
+	host_mono_ns += in_call_ns;
+	if (at_once)
+		socket_sent_body(sock_of(c), taken ? (int)taken : -EAGAIN, way);
+	else
+		socket_send_end_body(sock_of(c), way);
 }
 
 static inline void arrive(struct connection *c, __u32 bytes)

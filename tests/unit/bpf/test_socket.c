@@ -365,14 +365,11 @@ static void test_an_ended_process_gets_no_new_record(void **state)
 
 static void test_the_same_in_every_way(void **state)
 {
-	static const struct socket_way ways[] = {
-	    {.typed = true}, {.typed = true, .shared = true}, {.typed = false}};
-
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+	for (size_t i = 0; i < SOCKET_WAYS; i++) {
 		struct connection c = {0};
 
 		setup(state);
-		way = ways[i];
+		way = socket_ways[i];
 		dial(&c, "10.0.0.1", 5432);
 		establish(&c);
 		send_bytes(&c, 10);

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 const (
@@ -145,9 +146,11 @@ func (s *session) socketsExactly() (string, error) {
 	if err == nil {
 		err = s.attached()
 	}
+	begun := time.Now()
 	if err == nil {
 		err = moveEverything(w, p)
 	}
+	took := time.Since(begun)
 	if err != nil {
 		return "", err
 	}
@@ -158,7 +161,7 @@ func (s *session) socketsExactly() (string, error) {
 	if err := connectToNobody(w, p.source); err != nil {
 		return "", err
 	}
-	return s.compareSockets(w, p)
+	return s.compareSockets(w, p, took)
 }
 
 // moveEverything moves bytes in every way there is.
@@ -246,8 +249,8 @@ func connectToNobody(w *worker, gone *peer) error {
 }
 
 // compareSockets holds every number against the peers' own. A hit that the kernel skips delays bytes at
-// most, and may lose an answer; it says how many it skipped.
-func (s *session) compareSockets(w *worker, p *peers) (string, error) {
+// most, and may lose an answer; it says how many it skipped. Answers took some of the time that all took.
+func (s *session) compareSockets(w *worker, p *peers, took time.Duration) (string, error) {
 	sent, received := table{}, table{}
 	for _, one := range p.list() {
 		sent["peer="+one.role] = float64(one.received.Load())
@@ -270,6 +273,9 @@ func (s *session) compareSockets(w *worker, p *peers) (string, error) {
 	answers := s.ofPeers(w, samples, "response_duration_seconds_count").sum()
 	if answers > wantedAnswers || answers < wantedAnswers-skipped {
 		err = errors.Join(err, fmt.Errorf("%g answers, not %d; %g hits were skipped", answers, wantedAnswers, skipped))
+	}
+	if sum := s.ofPeers(w, samples, "response_duration_seconds_sum").sum(); sum <= 0 || sum >= took.Seconds() {
+		err = errors.Join(err, fmt.Errorf("answers took %g s, everything %v", sum, took))
 	}
 	detail := fmt.Sprintf("%.0f bytes sent, %.0f received, 7 connects: exact", sent.sum(), received.sum())
 	if skipped > 0 {
