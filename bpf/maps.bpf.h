@@ -30,8 +30,8 @@ PS_HASH(texts, PS_MAX_TEXTS, sizeof(struct ps_text_key), struct ps_text);
 PS_HASH(goroutines, PS_MAX_GOROUTINES, sizeof(struct ps_goroutine_key), struct ps_goroutine);
 PS_HASH(serving, PS_MAX_SERVING, sizeof(struct ps_goroutine_key), struct ps_serving);
 PS_HASH(serving_outer, PS_MAX_OUTER, sizeof(struct ps_outer_key), struct ps_serving);
-#define X(id, name, type, entries, entries_long)                \
-	PS_HASH(name, entries, PS_KEY_SHORT_SIZE, struct type); \
+#define X(id, name, type, key_bytes, entries, entries_long) \
+	PS_HASH(name, entries, key_bytes, struct type);     \
 	PS_HASH(name##_long, entries_long, PS_KEY_LONG_SIZE, struct type);
 PS_RECORDS(X)
 #undef X
@@ -41,7 +41,7 @@ PS_ARRAY(wall_clock, 1, struct ps_clock);
 /* All zero, never written: what a new record starts as (too big for the stack). */
 PS_ARRAY(zeroes, 1, struct ps_goroutine);
 
-#define X(id, name, type, entries, entries_long) \
+#define X(id, name, type, key_bytes, entries, entries_long) \
 	_Static_assert(sizeof(struct ps_goroutine) >= sizeof(struct type), "zeroes is too small");
 PS_RECORDS(X)
 #undef X

@@ -105,7 +105,7 @@ static __always_inline void socket_key(struct ps_socket *entry, const struct ps_
 }
 
 /* Makes a record only for a process whose records will be looked after. */
-static __always_inline void *socket_record(void *map, const struct ps_short_key *key)
+static __always_inline void *socket_record(void *map, const struct ps_peer_key *key)
 {
 	void *record = bpf_map_lookup_elem(map, key);
 	bool made;
@@ -132,7 +132,7 @@ static const struct {
 /* The result comes first: its length is known when this is compiled. */
 static __always_inline void socket_count_connect(const struct ps_socket *entry, bool success)
 {
-	struct ps_short_key key = {.process = entry->key.process};
+	struct ps_peer_key key = {.process = entry->key.process};
 	const __u32 at = success ? sizeof("success") - 1 : sizeof("failed") - 1;
 	struct ps_connects *record;
 	__u32 i;

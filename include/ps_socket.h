@@ -5,14 +5,15 @@
 
 #include "ps_types.h"
 
-#define PS_MAX_SOCKETS 16384 /* connections of targets, per node */
+#define PS_MAX_SOCKETS    16384 /* connections of targets, per node */
+#define PS_KEY_PEER_BYTES 24    /* the longest role behind the longest result of a connect */
 
-/* The head of a struct ps_key: all of it, when the labels are short. */
-struct ps_short_key {
+/* The head of a struct ps_key, as long as keys of `peers` and `connects` are. */
+struct ps_peer_key {
 	struct ps_process process;
 	__u8 kind[PS_KEY_LABELS];
 	__u8 len[PS_KEY_LABELS];
-	__u8 bytes[PS_KEY_SHORT_BYTES];
+	__u8 bytes[PS_KEY_PEER_BYTES];
 };
 
 /* Where a connection leads to. */
@@ -34,11 +35,11 @@ enum ps_socket_phase { PS_SOCKET_CONNECTING = 1, PS_SOCKET_CONNECTED, PS_SOCKET_
  * but for sent_seq with the tracepoint backend.
  */
 struct ps_socket {
-	struct ps_short_key key; /* of its record in `peers`: whose it is and its role */
-	__u64 begun_ns;          /* CLOCK_MONOTONIC of the SYN, while it is connecting */
-	__u64 asked_ns;          /* CLOCK_MONOTONIC before the last byte that has no answer yet was
-				    sent; 0 = none */
-	__u64 asked_before_ns;   /* the same for the byte before the call that is under way */
+	struct ps_peer_key key; /* of its record in `peers`: whose it is and its role */
+	__u64 begun_ns;         /* CLOCK_MONOTONIC of the SYN, while it is connecting */
+	__u64 asked_ns;         /* CLOCK_MONOTONIC before the last byte that has no answer yet was
+				   sent; 0 = none */
+	__u64 asked_before_ns;  /* the same for the byte before the call that is under way */
 	__u32 received_seq;
 	__u32 sent_seq;
 	__u32 retransmits;
@@ -53,11 +54,11 @@ struct ps_socket {
 	struct ps_remote remote;
 };
 
-PS_ASSERT_SIZE(ps_short_key, PS_KEY_SHORT_SIZE);
-_Static_assert(__builtin_offsetof(struct ps_short_key, bytes) ==
+PS_ASSERT_SIZE(ps_peer_key, PS_KEY_PEER_SIZE);
+_Static_assert(__builtin_offsetof(struct ps_peer_key, bytes) ==
 		   __builtin_offsetof(struct ps_key, bytes),
 	       "the short key is the head of the long one");
 PS_ASSERT_SIZE(ps_remote, PS_ADDRESS_BYTES + 8);
-PS_ASSERT_SIZE(ps_socket, PS_KEY_SHORT_SIZE + 56 + sizeof(struct ps_remote));
+PS_ASSERT_SIZE(ps_socket, PS_KEY_PEER_SIZE + 56 + sizeof(struct ps_remote));
 
 #endif

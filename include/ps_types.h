@@ -17,7 +17,7 @@
  * Another number means that nothing of it is understood. Raise it with every change of those: what
  * is checked of a pinned map is its sizes, never what its words mean.
  */
-#define PS_SCHEMA_VERSION 7
+#define PS_SCHEMA_VERSION 8
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */
@@ -33,30 +33,30 @@
  * The records: one for each label set of a process, holding all numbers that move together. Each
  * kind has two maps, for short keys and for long ones (`name` and `name_long`, struct ps_key
  * below). All members are u64 or s64, so that records of ended processes add up word by word.
- * X(enum suffix, map, struct, entries, entries of the long map)
+ * X(enum suffix, map, struct, bytes of its keys, entries, entries of the long map)
  */
-#define PS_RECORDS(X)                                         \
-	X(TABLES, tables, ps_table, 16384, 1024)              \
-	X(SOURCES, sources, ps_source, 4096, 256)             \
-	X(STATES, states, ps_state, 4096, 256)                \
-	X(ERRORS, errors, ps_errors, 4096, 256)               \
-	X(CHECKPOINTS, checkpoints, ps_checkpoint, 4096, 256) \
-	X(BUFFERS, buffers, ps_buffer, 4096, 256)             \
-	X(BATCHES, batches, ps_batch, 4096, 256)              \
-	X(AUDITS, audits, ps_audit, 8192, 256)                \
-	X(COMMITS, commits, ps_commit, 8192, 512)             \
-	X(FAILURES, failures, ps_failures, 8192, 512)         \
-	X(STAGES, stages, ps_stage, 4096, 256)                \
-	X(REQUESTS, requests, ps_requests, 16384, 1024)       \
-	X(ENDPOINTS, endpoints, ps_endpoint, 8192, 512)       \
-	X(PEERS, peers, ps_peer, 4096, 16)                    \
-	X(CONNECTS, connects, ps_connects, 4096, 16)
+#define PS_RECORDS(X)                                                            \
+	X(TABLES, tables, ps_table, PS_KEY_SHORT_SIZE, 16384, 1024)              \
+	X(SOURCES, sources, ps_source, PS_KEY_SHORT_SIZE, 4096, 256)             \
+	X(STATES, states, ps_state, PS_KEY_SHORT_SIZE, 4096, 256)                \
+	X(ERRORS, errors, ps_errors, PS_KEY_SHORT_SIZE, 4096, 256)               \
+	X(CHECKPOINTS, checkpoints, ps_checkpoint, PS_KEY_SHORT_SIZE, 4096, 256) \
+	X(BUFFERS, buffers, ps_buffer, PS_KEY_SHORT_SIZE, 4096, 256)             \
+	X(BATCHES, batches, ps_batch, PS_KEY_SHORT_SIZE, 4096, 256)              \
+	X(AUDITS, audits, ps_audit, PS_KEY_SHORT_SIZE, 8192, 256)                \
+	X(COMMITS, commits, ps_commit, PS_KEY_SHORT_SIZE, 8192, 512)             \
+	X(FAILURES, failures, ps_failures, PS_KEY_SHORT_SIZE, 8192, 512)         \
+	X(STAGES, stages, ps_stage, PS_KEY_SHORT_SIZE, 4096, 256)                \
+	X(REQUESTS, requests, ps_requests, PS_KEY_SHORT_SIZE, 16384, 1024)       \
+	X(ENDPOINTS, endpoints, ps_endpoint, PS_KEY_SHORT_SIZE, 8192, 512)       \
+	X(PEERS, peers, ps_peer, PS_KEY_PEER_SIZE, 4096, 16)                     \
+	X(CONNECTS, connects, ps_connects, PS_KEY_PEER_SIZE, 4096, 16)
 
 /* The longest record. */
 #define PS_MAX_WORDS 48
 
 enum ps_record {
-#define X(id, name, type, entries, entries_long) PS_RECORD_##id,
+#define X(id, name, type, key_bytes, entries, entries_long) PS_RECORD_##id,
 	PS_RECORDS(X)
 #undef X
 	    PS_RECORD_MAX
@@ -134,9 +134,9 @@ struct ps_text {
 
 /*
  * A label set of a process: the labels' bytes one after the other, everything behind them zero. Two
- * maps hold the same kind of record: one compares the first 128 bytes of this (short labels, nearly
- * all of them), the other all 512, the most a BPF hash key may have. A key is in the long map iff
- * its bytes do not fit the short.
+ * maps hold the same kind of record: one compares the first 128 bytes of this, or 48 (short labels,
+ * nearly all of them), the other all 512, the most a BPF hash key may have. A key is in the long
+ * map iff its bytes do not fit the short.
  */
 struct ps_key {
 	struct ps_process process;
@@ -147,6 +147,8 @@ struct ps_key {
 };
 
 #define PS_KEY_SHORT_SIZE 128
+/* Of what is looked up with every byte sent or received; no label there is longer. */
+#define PS_KEY_PEER_SIZE  48
 #define PS_KEY_LONG_SIZE  512
 
 /*

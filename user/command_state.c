@@ -64,7 +64,7 @@ static int print_map(const struct state *state, const char *name)
 
 static int print_maps(const struct state *state)
 {
-#define X(id, name, type, entries, entries_long) #name, #name "_long",
+#define X(id, name, type, key_bytes, entries, entries_long) #name, #name "_long",
 	static const char *const names[] = {
 	    "processes", "goroutines", "texts", PS_RECORDS(X) "images",
 	    "links",     "identities", "totals"};

@@ -24,7 +24,7 @@ struct retiring {
 static int remove_record(const struct retiring *retiring, enum ps_record record,
 			 const struct snapshot_row *row)
 {
-#define X(id, name, type, entries, entries_long) {#name, #name "_long"},
+#define X(id, name, type, key_bytes, entries, entries_long) {#name, #name "_long"},
 	static const char *const maps[PS_RECORD_MAX][2] = {PS_RECORDS(X)};
 #undef X
 	bool is_long = row->key.len == PS_KEY_LONG_SIZE;

@@ -100,7 +100,7 @@ int scrape_snapshot(const struct scrape_source *source, struct snapshot **ret_sn
 	    {"socket_targets", sockets ? probe_socket_targets_fd(sockets) : -1},
 	};
 	struct snapshot_source maps = {
-#define X(id, name, type, entries, entries_long)                      \
+#define X(id, name, type, key_bytes, entries, entries_long)           \
 	.map_fd[PS_RECORD_##id] = probe_shared_map_fd(shared, #name), \
 	.map_long_fd[PS_RECORD_##id] = probe_shared_map_fd(shared, #name "_long"),
 	    PS_RECORDS(X)

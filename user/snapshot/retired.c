@@ -27,13 +27,13 @@ static const uint64_t gauges[PS_RECORD_MAX] = {
 };
 
 static const size_t record_words[PS_RECORD_MAX] = {
-#define X(id, name, type, entries, entries_long) \
+#define X(id, name, type, key_bytes, entries, entries_long) \
 	[PS_RECORD_##id] = sizeof(struct type) / sizeof(uint64_t),
     PS_RECORDS(X)
 #undef X
 };
 
-#define X(id, name, type, entries, entries_long)                                 \
+#define X(id, name, type, key_bytes, entries, entries_long)                      \
 	_Static_assert(sizeof(struct type) <= PS_MAX_WORDS * sizeof(uint64_t) && \
 			   sizeof(struct type) % sizeof(uint64_t) == 0,          \
 		       "a record is no list of words, or too long");

@@ -13,14 +13,15 @@ enum { SHORT, LONG, LENGTHS };
 /* What each pair of maps is called and holds. */
 static const struct {
 	const char *names[LENGTHS];
+	uint32_t key_sizes[LENGTHS];
 	uint32_t value_size;
 } kinds[PS_RECORD_MAX] = {
-#define X(id, name, type, entries, entries_long) \
-	[PS_RECORD_##id] = {{#name, #name "_long"}, sizeof(struct type)},
+#define X(id, name, type, key_bytes, entries, entries_long) \
+	[PS_RECORD_##                                       \
+	    id] = {{#name, #name "_long"}, {key_bytes, PS_KEY_LONG_SIZE}, sizeof(struct type)},
     PS_RECORDS(X)
 #undef X
 };
-static const uint32_t key_sizes[LENGTHS] = {PS_KEY_SHORT_SIZE, PS_KEY_LONG_SIZE};
 
 /* A snapshot being taken. Keys and values in copies belong to the snapshot. */
 struct taking {
@@ -138,7 +139,7 @@ static int take_records(struct taking *taking, enum ps_record kind)
 		struct arena *arena = &taking->snapshot->arena;
 		uint8_t *keys, *values;
 		int r = copy_map(taking->snapshot, fds[length], kinds[kind].names[length],
-				 key_sizes[length], kinds[kind].value_size, copy);
+				 kinds[kind].key_sizes[length], kinds[kind].value_size, copy);
 
 		if (r < 0)
 			return r;

@@ -23,7 +23,7 @@ struct snapshot_label {
 struct snapshot_row {
 	struct ps_process process;
 	struct snapshot_label labels[PS_KEY_LABELS];
-	struct view key; /* as in the map: the first 128 or all 512 bytes of a struct ps_key */
+	struct view key; /* as in the map: the first bytes of a struct ps_key, or all */
 	/* The record, as PS_RECORDS says, time that runs added up to the snapshot; into it. */
 	const void *value;
 };

@@ -10,7 +10,7 @@
 int unpack_process(struct view key, struct ps_process *ret_process);
 
 /*
- * The labels of a key (the first 128 or all 512 bytes of a struct ps_key), whose process runs
+ * The labels of a key (the first bytes of a struct ps_key, or all), whose process runs
  * `image` (0 = not known: its static texts are UNREADABLE). The texts point into the key, or into
  * arena where source->static_text was asked. A label that contradicts the key's length, and all
  * behind it, are UNREADABLE: the count under them is still true. 0 or -ENOMEM.

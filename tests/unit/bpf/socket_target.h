@@ -52,7 +52,7 @@ static inline int setup(void **state)
 static inline struct ps_peer *peer_of(const struct ps_process *process, const char *role)
 {
 	for (size_t i = 0; i < host_map_len(&peers); i++) {
-		const struct ps_short_key *key = host_map_key(&peers, i);
+		const struct ps_peer_key *key = host_map_key(&peers, i);
 
 		if (memcmp(&key->process, process, sizeof(*process)) == 0 &&
 		    key->len[0] == strlen(role) && memcmp(key->bytes, role, key->len[0]) == 0)
@@ -73,7 +73,7 @@ static inline struct ps_peer *peer(const char *role)
 static inline __u64 count_connects(const char *labels)
 {
 	for (size_t i = 0; i < host_map_len(&connects); i++) {
-		const struct ps_short_key *key = host_map_key(&connects, i);
+		const struct ps_peer_key *key = host_map_key(&connects, i);
 
 		if (key->len[0] + key->len[1] == (int)strlen(labels) &&
 		    memcmp(key->bytes, labels, strlen(labels)) == 0)

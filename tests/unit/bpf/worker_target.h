@@ -132,8 +132,8 @@ static inline int setup(void **state)
 	host_add_map(process_cgroups);
 	host_add_map(texts);
 	host_add_map(goroutines);
-#define X(id, name, type, entries, entries_long) \
-	host_add_map(name);                      \
+#define X(id, name, type, key_bytes, entries, entries_long) \
+	host_add_map(name);                                 \
 	host_add_map(name##_long);
 	PS_RECORDS(X)
 #undef X

@@ -31,8 +31,10 @@ static int static_text(void *ctx, uint32_t image, uint64_t va, size_t len, char 
 	return 0;
 }
 
-static const uint32_t value_sizes[PS_RECORD_MAX] = {
-#define X(id, name, type, entries, entries_long) sizeof(struct type),
+static const struct {
+	uint32_t key, value;
+} sizes[PS_RECORD_MAX] = {
+#define X(id, name, type, key_bytes, entries, entries_long) {key_bytes, sizeof(struct type)},
     PS_RECORDS(X)
 #undef X
 };
@@ -57,11 +59,11 @@ static bool world_init(struct world *world)
 
 	for (int kind = 0; kind < PS_RECORD_MAX; kind++) {
 		source->map_fd[kind] =
-		    maps_create(BPF_MAP_TYPE_HASH, PS_KEY_SHORT_SIZE, value_sizes[kind], 1000);
+		    maps_create(BPF_MAP_TYPE_HASH, sizes[kind].key, sizes[kind].value, 1000);
 		if (source->map_fd[kind] < 0)
 			return false;
 		source->map_long_fd[kind] =
-		    maps_create(BPF_MAP_TYPE_HASH, PS_KEY_LONG_SIZE, value_sizes[kind], 100);
+		    maps_create(BPF_MAP_TYPE_HASH, PS_KEY_LONG_SIZE, sizes[kind].value, 100);
 	}
 	source->processes_fd = maps_create(BPF_MAP_TYPE_HASH, sizeof(struct ps_process),
 					   sizeof(struct ps_process_info), 400);
