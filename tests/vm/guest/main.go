@@ -21,6 +21,9 @@ type check struct {
 	run  func(*env) (detail string, err error)
 }
 
+// What measures has a guest of its own: ../guest.py, COUNTING.
+const counted = "socket-cost"
+
 var checks = []check{
 	{"mounts", checkMounts},
 	{"btf", checkBTF},
@@ -56,6 +59,7 @@ type env struct {
 	API        string
 	Verifier   string   // the tool that tells what programs cost the verifier
 	Backends   []string // ways to see sockets that this kernel has
+	Counting   bool     // whether this guest's time is the number of instructions
 	Checks     []string // names; empty means all
 }
 
@@ -69,6 +73,9 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 func fact(name, format string, args ...any) { say("fact", name, fmt.Sprintf(format, args...)) }
 
 func (e *env) wants(name string) bool {
+	if e.Counting != (name == counted) {
+		return false
+	}
 	for _, n := range e.Checks {
 		if n == name {
 			return true
