@@ -174,7 +174,7 @@ def case_killed_when_it_counts(folder):
 
 def case_killed_when_it_counts_and_does_not_know(folder):
     """The links are made anew: what is not counted any more, like the state of a pipeline that has ended, is forgotten."""
-    first_starts(folder, COUNTING_UNKNOWN, True, forgotten=("states", "goroutines"))
+    first_starts(folder, COUNTING_UNKNOWN, True, forgotten=("states",))
 
 
 def case_killed_when_it_names(folder):
