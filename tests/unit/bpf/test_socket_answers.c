@@ -98,6 +98,8 @@ static void test_the_round_trip_of_the_last_use(void **state)
 
 int main(void)
 {
+	/* Each group's results are in a file of its name. */
+	static const char *const names[SOCKET_WAYS] = {"fentry", "tracepoint", "kprobe"};
 	const struct CMUnitTest tests[] = {
 	    TEST(an_answer_is_timed_from_the_last_byte_sent),
 	    TEST(what_came_before_is_no_answer),
@@ -105,12 +107,11 @@ int main(void)
 	    TEST(a_question_is_asked_before_its_call_ends),
 	    TEST(the_round_trip_of_the_last_use),
 	};
-
 	int failed = 0;
 
 	for (size_t i = 0; i < SOCKET_WAYS; i++) {
 		first_way = socket_ways[i];
-		failed += cmocka_run_group_tests(tests, NULL, NULL);
+		failed += cmocka_run_group_tests_name(names[i], tests, NULL, NULL);
 	}
 	return failed;
 }
