@@ -7,10 +7,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "probe/dispatch.h"
 #include "util/cleanup.h"
 #include "util/fault.h"
+#include "util/monotonic.h"
+
+#define LOCK_PATIENCE_NS (3 * 1000000000ULL)
+#define LOCK_PAUSE_NS    (20 * 1000000L)
 
 struct state_header {
 	uint32_t schema;     /* PS_SCHEMA_VERSION of whoever made it; 0 = not finished */
@@ -296,6 +301,25 @@ static int make_folders(const char *dir)
 	}
 }
 
+/*
+ * Patient with who has it for a moment: `status`, and a child of an observer that was killed between
+ * the child's clone and its exec, which has the parent's descriptors.
+ */
+static int wait_for_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	uint64_t until_ns = monotonic_ns() + LOCK_PATIENCE_NS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (monotonic_ns() > until_ns)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int lock_folder(struct state *state, const char *dir)
 {
 	int r = make_folders(dir);
@@ -305,8 +329,9 @@ static int lock_folder(struct state *state, const char *dir)
 	state->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (state->dir_fd < 0)
 		return -errno;
-	if (flock(state->dir_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	r = wait_for_lock(state->dir_fd);
+	if (r < 0)
+		return r;
 	state->dir = strdup(dir);
 	return state->dir ? 0 : -ENOMEM;
 }

@@ -89,8 +89,8 @@ enum state_map {
 /*
  * Opens the state in dir, which is made if need be; NULL: none is kept. What another schema's
  * version has left there is removed first: *ret_replaced is that version then, else 0. 0 with an
- * owned *ret_state; -EBUSY when another process works on it; -EROFS, -EACCES, -ENOSPC, ... when
- * nothing can be kept there.
+ * owned *ret_state; -EBUSY when another process works on it and goes on for three seconds; -EROFS,
+ * -EACCES, -ENOSPC, ... when nothing can be kept there.
  */
 int state_open(const char *dir, struct state **ret_state, uint32_t *ret_replaced);
 /*

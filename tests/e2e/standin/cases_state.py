@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """State that outlives the observer: killed, stopped, replaced by another build, it loses nothing and doubles nothing."""
 import contextlib
+import fcntl
 import os
 import pathlib
 import random
@@ -430,6 +431,29 @@ def case_two_observers_on_one_state(folder):
             second.sees(worker.pid)
             worker.run(events=10)
             compare.counters(first, worker)
+
+
+def has_open(pid, folder):
+    with contextlib.suppress(FileNotFoundError):  # it opens and closes others meanwhile
+        return any(os.path.samefile(link, folder) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def case_a_lock_that_is_held_for_a_moment(folder):
+    """As by the child of an observer that was killed before the child was another program."""
+    with bpffs.mounted(folder) as place, Worker() as worker, contextlib.ExitStack() as lock:
+        state = place / "state"
+        state.mkdir()
+        held = os.open(state, os.O_RDONLY)
+        lock.callback(os.close, held)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        observer = Observer(state=state)
+        until(lambda: has_open(observer.pid, state), "the observer has the folder open")
+        lock.close()
+        with observer:
+            observer.sees(worker.pid)
+            worker.run(events=10)
+            compare.no_drops(compare.counters(observer, worker))
 
 
 def status(state):
