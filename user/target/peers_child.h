@@ -13,7 +13,7 @@
 
 /* The hidden first argument that makes the program the child. */
 #define PEERS_CHILD_COMMAND "peers-child"
-#define PEERS_DEADLINE_MS   500
+#define PEERS_DEADLINE_MS   2000
 
 /* What the child writes to its standard output, once. */
 #define PEERS_MAGIC         0x7372656570736f70ULL
