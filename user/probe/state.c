@@ -302,8 +302,8 @@ static int make_folders(const char *dir)
 }
 
 /*
- * Patient with who has it for a moment: `status`, and a child of an observer that was killed between
- * the child's clone and its exec, which has the parent's descriptors.
+ * Patient with who has it for a moment: `status`, and a child of an observer that was killed
+ * between the child's clone and its exec, which has the parent's descriptors.
  */
 static int wait_for_lock(int fd)
 {
