@@ -177,6 +177,17 @@ static char *put_key(char *at, const struct metric_page *page, size_t name_len, 
 	return mempcpy(at, labels->data, labels->len);
 }
 
+/* The same with that brace, and the blank before the value. */
+static char *put_closed_key(char *at, const struct metric_page *page, size_t name_len,
+			    const char *suffix, const struct strbuf *labels)
+{
+	at = put_key(at, page, name_len, suffix, labels);
+	if (labels->len)
+		*at++ = '}';
+	*at++ = ' ';
+	return at;
+}
+
 /* What a line with these labels may take. */
 static size_t line_room(const struct metric_page *page, const struct strbuf *labels)
 {
@@ -186,10 +197,7 @@ static size_t line_room(const struct metric_page *page, const struct strbuf *lab
 static char *put_line(char *at, const struct metric_page *page, const char *suffix,
 		      const struct strbuf *labels, enum metric_format format, uint64_t value)
 {
-	at = put_key(at, page, page->name.len, suffix, labels);
-	if (labels->len)
-		*at++ = '}';
-	*at++ = ' ';
+	at = put_closed_key(at, page, page->name.len, suffix, labels);
 	at = metric_value_put(at, format, value);
 	*at++ = '\n';
 	return at;
@@ -274,10 +282,7 @@ static void write_created(struct metric_page *page, const struct strbuf *labels,
 
 	if (!at)
 		return;
-	at = put_key(at, page, page->family_len, "_created", labels);
-	if (labels->len)
-		*at++ = '}';
-	*at++ = ' ';
+	at = put_closed_key(at, page, page->family_len, "_created", labels);
 	at = mempcpy(at, created->text, created->len);
 	*at++ = '\n';
 	strbuf_grown(page->out, at);
