@@ -33,7 +33,7 @@
  * The records: one for each label set of a process, holding all numbers that move together. Each
  * kind has two maps, for short keys and for long ones (`name` and `name_long`, struct ps_key
  * below). All members are u64 or s64, so that records of ended processes add up word by word.
- * X(enum suffix, map, struct, bytes of its keys, entries, entries of the long map)
+ * X(enum suffix, map, struct, bytes of its short keys, entries, entries of the long map)
  */
 #define PS_RECORDS(X)                                                            \
 	X(TABLES, tables, ps_table, PS_KEY_SHORT_SIZE, 16384, 1024)              \

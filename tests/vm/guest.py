@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 
 QEMU = "qemu-system-x86_64"
 # Without -cx16 the emulated CPU now and then double-faults in BPF code of 6.12.
-MACHINE = ["-accel", "tcg,thread=multi", "-cpu", "max,-cx16", "-smp", "2", "-m", "1024",
-           "-nographic", "-no-reboot", "-nic", "none"]
+_EVERY = ["-cpu", "max,-cx16", "-m", "1024", "-nographic", "-no-reboot", "-nic", "none"]
+MACHINE = [*_EVERY, "-accel", "tcg,thread=multi", "-smp", "2"]
 # One CPU whose time is the number of instructions: what is measured there is the same whatever else the machine does.
-COUNTING = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max,-cx16", "-smp", "1", "-m", "1024",
-            "-nographic", "-no-reboot", "-nic", "none"]
+COUNTING = [*_EVERY, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1"]
 # An oops ends the guest, instead of leaving it in a state in which it may hang. While the kernel makes huge pages of small
 # ones, no probe can read the memory in them: a label is `_unreadable` now and then, which is counted, and is not what is
 # tested here (seen with 6.12 and 7.2, 13 collapses in a run; the emulated copy of a page takes its time).
