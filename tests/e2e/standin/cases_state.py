@@ -441,19 +441,21 @@ def has_open(pid, folder):
 
 def case_a_lock_that_is_held_for_a_moment(folder):
     """As by the child of an observer that was killed before the child was another program."""
-    with bpffs.mounted(folder) as place, Worker() as worker, contextlib.ExitStack() as lock:
+    with bpffs.mounted(folder) as place, Worker() as worker, contextlib.ExitStack() as started:
         state = place / "state"
         state.mkdir()
         held = os.open(state, os.O_RDONLY)
-        lock.callback(os.close, held)
-        fcntl.flock(held, fcntl.LOCK_EX)
-        observer = Observer(state=state)
-        until(lambda: has_open(observer.pid, state), "the observer has the folder open")
-        lock.close()
-        with observer:
-            observer.sees(worker.pid)
-            worker.run(events=10)
-            compare.no_drops(compare.counters(observer, worker))
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            observer = Observer(state=state)
+            started.push(observer)
+            until(lambda: has_open(observer.pid, state), "the observer has the folder open")
+        finally:
+            os.close(held)
+        observer.__enter__()
+        observer.sees(worker.pid)
+        worker.run(events=10)
+        compare.no_drops(compare.counters(observer, worker))
 
 
 def status(state):
