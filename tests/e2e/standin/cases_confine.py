@@ -99,7 +99,7 @@ def case_attacks_end_in_a_reason(folder):
         good.wait(id=run)
         scrape = compare.counters(observer, good)
         compare.no_drops(scrape)
-        assert not children(observer.pid), "inspectors are left"
+        until(lambda: not children(observer.pid), "the end of all inspectors")
         # And the next one of that image is seen as ever.
         with Worker() as next_one:
             observer.sees(next_one.pid)
@@ -131,8 +131,9 @@ def case_inspections_leave_nothing_behind(folder):
         # What happens is told in order: when this one is seen, so are all before it.
         with Worker() as last:
             observer.sees(last.pid)
-            assert files(observer.pid) == before
-            assert not children(observer.pid)
+            # A scrape's connection or a file of /proc may be open for the moment, at either count.
+            until(lambda: files(observer.pid) <= before, "the descriptors as they were")
+            until(lambda: not children(observer.pid), "the end of all inspectors")
             grown = peak_kb(observer.pid) - peak
             assert grown < 4096, f"{grown} KiB more for 40 programs"
         for other in others:
