@@ -80,7 +80,7 @@ def _table(head, rows):
 
 # Row of the document, check of the guest. The README has the families.
 FAMILIES = (("family `cdc`", "family-cdc"), ("family `buffer`", "family-buffer"), ("family `iceberg`", "family-iceberg"),
-            ("family `runtime`", "family-runtime"), ("family `process`", "family-process"),
+            ("family `api`", "family-api"), ("family `runtime`", "family-runtime"), ("family `process`", "family-process"),
             ("family `socket`, fentry", "sockets-fentry"), ("family `socket`, tracepoints", "sockets-tracepoint"),
             ("family `socket`, kprobes", "sockets-kprobe"))
 ROWS = (("uprobes", "attach"), ("events", "count-1000"), ("two workers on one CPU", "labels-one-cpu"), *FAMILIES,

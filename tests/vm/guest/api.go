@@ -85,7 +85,8 @@ func checkAPI(e *env) (string, error) {
 		if err := server.ask(apiRequests); err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%d requests exact", apiRequests), s.compareAPI(server)
+		series, err := s.compareAPI(server)
+		return fmt.Sprintf("%d requests, %d series of %d metrics: exact", apiRequests, series, len(exactAPIMetrics)), err
 	})
 }
 
@@ -134,8 +135,10 @@ func (a *apiServer) askOnce(path string) error {
 	return err
 }
 
-func (s *session) compareAPI(server *apiServer) error {
-	return waitFor("equal counts", settleGuard, func() error {
+// compareAPI returns how many series the server has.
+func (s *session) compareAPI(server *apiServer) (int, error) {
+	series := 0
+	err := waitFor("equal counts", settleGuard, func() error {
 		oracle, err := scrape(server.oracle)
 		if err != nil {
 			return err
@@ -144,11 +147,15 @@ func (s *session) compareAPI(server *apiServer) error {
 		if err == nil {
 			err = noDrops(observed)
 		}
+		series = 0
 		for _, name := range exactAPIMetrics {
+			theirs := tableOf(oracle, name, nil)
+			series += len(theirs)
 			if err == nil {
-				err = differences(name, tableOf(observed, name, of("service", "api")), tableOf(oracle, name, nil))
+				err = differences(name, tableOf(observed, name, of("service", "api")), theirs)
 			}
 		}
 		return err
 	}, s.observer, server.process)
+	return series, err
 }
