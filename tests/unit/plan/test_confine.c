@@ -139,7 +139,7 @@ static void test_same_facts_as_without(void **state)
 			continue;
 		facts_from_fd(fd, &expected);
 		assert_int_equal(expected.refusal, PLAN_REASON_NONE);
-		facts = inspect(fd, 0);
+		facts = inspect(fd, LONG_MS);
 		assert_memory_equal(&facts, &expected, sizeof(facts));
 	}
 }
@@ -156,7 +156,7 @@ static void test_other_files(void **state)
 
 		facts_from_fd(fd, &expected);
 		assert_int_not_equal(expected.refusal, PLAN_REASON_NONE);
-		facts = inspect(fd, 0);
+		facts = inspect(fd, LONG_MS);
 		assert_memory_equal(&facts, &expected, sizeof(facts));
 	}
 }
@@ -504,7 +504,7 @@ static void make_huge(int fd)
 /* What lies behind the program costs nothing. */
 static void test_huge_file(void **state)
 {
-	struct facts facts, expected = inspect(worker_or_skip(""), 0);
+	struct facts facts, expected = inspect(worker_or_skip(""), LONG_MS);
 	int fd = worker_or_skip("");
 	long before = peak_kb();
 

@@ -19,6 +19,7 @@
 
 #define MAX_VARIABLE 100000 /* below MAX_ARG_STRLEN */
 #define MANY         12
+#define MAX_TRIES    60 /* of PEERS_DEADLINE_MS each */
 
 static pid_t start(char *const *environment)
 {
@@ -38,6 +39,17 @@ static pid_t start(char *const *environment)
 	assert_int_equal(read(ready[0], &byte, 1), 0);
 	close(ready[0]);
 	return pid;
+}
+
+/* As often as it takes on a machine that is busy with other things: a child that is late says
+ * nothing about what it reads. */
+static int ask(pid_t pid, struct peers *ret_peers)
+{
+	int r = -ETIMEDOUT;
+
+	for (int try = 0; try < MAX_TRIES && r == -ETIMEDOUT; try++)
+		r = peers_ask(pid, ret_peers);
+	return r;
 }
 
 static void stop(pid_t pid)
@@ -65,7 +77,7 @@ static void test_a_running_process(void **state)
 	struct peers peers;
 
 	(void)state;
-	assert_int_equal(peers_ask(pid, &peers), 0);
+	assert_int_equal(ask(pid, &peers), 0);
 	stop(pid);
 	assert_int_equal(peers.n, 4);
 	assert_string_equal(peer_of(&peers, PS_ROLE_BUFFER)->name, "buffer.svc");
@@ -89,7 +101,7 @@ static void test_a_long_environment(void **state)
 	}
 	environment[MANY] = "PHILOTES_DB_HOST=behind";
 	pid = start(environment);
-	assert_int_equal(peers_ask(pid, &peers), 0);
+	assert_int_equal(ask(pid, &peers), 0);
 	stop(pid);
 	assert_string_equal(peer_of(&peers, PS_ROLE_BUFFER)->name, "behind");
 	for (int i = 0; i < MANY; i++)
@@ -104,7 +116,7 @@ static void test_a_process_that_is_gone(void **state)
 
 	(void)state;
 	stop(pid);
-	assert_int_equal(peers_ask(pid, &peers), -ESRCH);
+	assert_int_equal(ask(pid, &peers), -ESRCH);
 }
 
 /* A zombie has no memory any more: its environment is empty, or can't be read. */
@@ -118,7 +130,7 @@ static void test_a_process_that_has_ended(void **state)
 	(void)state;
 	kill(pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	if (peers_ask(pid, &peers) == 0)
+	if (ask(pid, &peers) == 0)
 		assert_int_equal(peer_of(&peers, PS_ROLE_BUFFER)->place, PEER_AT_LOOPBACK);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
