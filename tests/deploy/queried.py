@@ -46,10 +46,10 @@ class Queried(Prometheus):
                 for labels, values in self.ask(query, "query_range", start=at - seconds, end=at, step=0.5)]
 
     def scraped_since(self, moment):
-        """Waits for a scrape that began after the moment; its time."""
+        """Waits for a scrape that began after the moment and was answered; its time."""
         def last():
-            times = [values[-1][0] for _, values in self.series("up[1m]", time.time())]
-            return times and min(times) > moment and max(times)
+            newest = [values[-1] for _, values in self.series("up[1m]", time.time())]
+            return newest and all(up and when > moment for when, up in newest) and max(when for when, _ in newest)
 
         return until(last, "a scrape")
 
