@@ -120,6 +120,25 @@ static int (*const takers[SAMPLE_KIND_MAX])(const struct sample_target *, struct
     [SAMPLE_OF_RUNTIME] = sample_runtime,
 };
 
+/*
+ * Sums of what a program that runs moves from one place to another while one after the other is
+ * read: what was there twice is missing the next time. What only goes up is not shown to fall,
+ * which would be taken for another process.
+ */
+static void keep_rising(const struct sample *last, struct sample *sample)
+{
+	static const enum sample_id rising[] = {SAMPLE_ALLOC_TOTAL_BYTES, SAMPLE_MALLOCS,
+						SAMPLE_FREES};
+
+	for (size_t i = 0; i < ARRAY_LEN(rising); i++) {
+		const struct sample_number *before = &last->numbers[rising[i]];
+		struct sample_number *now = &sample->numbers[rising[i]];
+
+		if (before->known && now->known && now->value < before->value)
+			now->value = before->value;
+	}
+}
+
 /* Runs one entry; the lock is given up meanwhile. */
 static void run(struct sampler *sampler, struct entry *entry)
 {
@@ -137,6 +156,7 @@ static void run(struct sampler *sampler, struct entry *entry)
 		free(entry);
 		return;
 	}
+	keep_rising(&entry->sample, &sample);
 	entry->state = ENTRY_IDLE;
 	sampler->nawaited -= !entry->late;
 	entry->late = entry->stuck = false;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sample/sample.h"
+#include "sample/sampler.h"
 #include "support/alloc.h"
 #include "util/cleanup.h"
 
@@ -237,6 +238,38 @@ static void test_objects(void **state)
 	assert_int_equal(value_of(&sample, SAMPLE_MALLOCS), 5 + 130 + 8 + 40 + 11);
 	assert_int_equal(value_of(&sample, SAMPLE_FREES), 2 + 61 + 40 + 11);
 	assert_int_equal(value_of(&sample, SAMPLE_HEAP_OBJECTS), 5 + 130 + 8 - 2 - 61);
+}
+
+static void assert_made(struct sampler *sampler, const struct sample_target *target,
+			uint64_t objects, uint64_t bytes)
+{
+	struct sampler_result result;
+
+	assert_int_equal(sampler_take(sampler, target, 1, UINT64_MAX / 4, &result), 0);
+	assert_int_equal(result.outcomes[SAMPLE_OF_RUNTIME], SAMPLER_GOOD);
+	assert_int_equal(value_of(&result.sample, SAMPLE_MALLOCS), objects);
+	assert_int_equal(value_of(&result.sample, SAMPLE_ALLOC_TOTAL_BYTES), bytes);
+}
+
+/* Objects that were read twice, in a span and in the totals that they were moved to meanwhile. */
+static void test_what_only_goes_up(void **state)
+{
+	_cleanup_(sampler_free_p) struct sampler *sampler = NULL;
+	struct sample_target target = give();
+
+	(void)state;
+	target.wants[SAMPLE_OF_RUNTIME] = true;
+	assert_int_equal(sampler_new(&sampler), 0);
+	fake.total_alloc = 1000;
+	fake.heap_stats[0] = (struct fake_delta){.large = 10};
+	fake.spans[0] = (struct fake_span){.count = 9, .count_before = 4, .elem_size = 16};
+	fake.mcaches[0].spans[2] = &fake.spans[0];
+	assert_made(sampler, &target, 15, 1080);
+	fake.spans[0].count_before = 9;
+	assert_made(sampler, &target, 15, 1080);
+	fake.total_alloc = 2000;
+	fake.heap_stats[0].large = 16;
+	assert_made(sampler, &target, 16, 2000);
 }
 
 static void test_sums(void **state)
@@ -504,7 +537,7 @@ int main(void)
 	    cmocka_unit_test(test_goal),         cmocka_unit_test(test_pauses),
 	    cmocka_unit_test(test_each_number),  cmocka_unit_test(test_nonsense),
 	    cmocka_unit_test(test_bad_pointers), cmocka_unit_test(test_another_process),
-	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_what_only_goes_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
