@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sockets by peer: bytes, connects, answers and retransmits equal what the peers saw."""
 import contextlib
+import pathlib
 import socket
 import struct
 import threading
+import time
 
 import compare
 from programs import Observer, Skip, all_collectors_off, until
@@ -47,7 +49,7 @@ def case_socket_bytes_written_and_read(_):
             writer.join()
             assert_bytes(observer, client, "buffer", server)  # at rest, and still open
             client.do("close", id=connection)
-        server.settled()
+        server.settled(4)
         sent, received = assert_bytes(observer, client, "buffer", server)
         assert sent == received > 3 << 20
 
@@ -154,7 +156,7 @@ def case_socket_bytes_before_a_reset(_):
         client.do("write", id=connection, bytes=50)
         client.do("peek", id=connection, bytes=2000)
         client.do("close", id=connection, reset=True)  # unread
-        server.settled()
+        server.settled(2)
         sent, received = Socketed(observer.scrape(), client.pid).bytes("buffer")
         assert sent == server.received == 550, (sent, server.received)
         assert received in (0, 2000), received  # Linux may throw away what came before a reset
@@ -200,21 +202,33 @@ def case_socket_bytes_of_clients(_):
     with watched({}) as (observer, client):
         for address, family in (("127.0.0.1", "127.0.0.1:0"), ("::1", "[::1]:0"), ("127.0.0.1", "[::]:0")):
             listening = client.do("listen", address=family)
-            before = Socketed(observer.scrape(), client.pid)
+            before = at_rest(observer, client)
             with socket.create_connection((address, listening["port"])) as connection:
                 for size in (1, 5000):
                     connection.sendall(bytes(size))
                     assert len(connection.recv(size, socket.MSG_WAITALL)) == size
-                after = Socketed(observer.scrape(), client.pid)
-            # The scrapes themselves are no clients of the worker, but its control is: one answer and one question.
-            control = len_of_control(before, after)
-            assert control == (5001, 5001), control
+                assert_inbound(observer, client, before, 5001)
             client.do("close", id=listening["id"])
         no_drops(observer)
 
 
-def len_of_control(before, after):
-    return tuple(b - a for a, b in zip(before.bytes("client"), after.bytes("client")))
+def at_rest(observer, client):
+    """
+    What is counted of clients, in a state that stays: two looks at it agree. A call is counted as it returns, so whoever has got its
+    bytes may look before that: the test's own questions to the worker are clients, too.
+    """
+    def look():
+        first, second = (Socketed(observer.scrape(), client.pid) for _ in range(2))
+        return first.bytes("client") == second.bytes("client") and second
+    return until(look, "rest")
+
+
+def assert_inbound(observer, client, before, size):
+    """So many bytes in each direction came after `before`."""
+    def came():
+        return tuple(b - a for a, b in zip(before.bytes("client"), at_rest(observer, client).bytes("client")))
+    until(lambda: min(came()) >= size, f"{size} bytes")
+    assert came() == (size, size), came()
 
 
 # ---- roles ----
@@ -297,11 +311,11 @@ def case_socket_open_before_the_observer(_):
                 assert seen.value("open", "buffer") == seen.value("open", "client") == 1
                 client.do("write", id=connection, bytes=11)
                 client.do("read", id=connection, bytes=11)
-                before = Socketed(observer.scrape(), client.pid)
+                before = at_rest(observer, client)
                 assert before.bytes("buffer") == (11, 11)
                 inbound.sendall(bytes(13))
                 assert len(inbound.recv(13, socket.MSG_WAITALL)) == 13
-                assert len_of_control(before, Socketed(observer.scrape(), client.pid)) == (13, 13)
+                assert_inbound(observer, client, before, 13)
 
 
 def case_socket_passed_to_another_process(folder):
@@ -395,18 +409,19 @@ def case_socket_in_another_network_namespace(_):
 # ---- answers ----
 
 def case_socket_response_times(_):
-    """Not below what the peer waited; above it by no more than 10 % or 5 ms, for the most part of them."""
+    """Not below what the peer waited, and not above the time from before the question to behind the answer."""
     for wait, rounds in ((0.030, 20), (0.120, 8)):
         with between(answering_after(wait)) as (observer, client, server):
-            connection = client.dial(server.port)
+            connection, asking = client.dial(server.port), 0
             for _ in range(rounds):
+                asked = time.monotonic()
                 client.do("write", id=connection, bytes=10)
                 client.do("read", id=connection, bytes=100)
+                asking += time.monotonic() - asked
             seen = Socketed(observer.scrape(), client.pid)
             total, count = (seen.value(f"response_duration_seconds_{what}", "buffer") for what in ("sum", "count"))
             assert count == rounds, count
-            assert total >= wait * rounds, f"{total} s in all, the peer waited {wait * rounds} s"
-            assert total <= (wait + max(0.1 * wait, 0.005)) * rounds, f"{total} s in all, the peer waited {wait * rounds} s"
+            assert server.waited <= total <= asking, f"{total} s in all, not {server.waited} to {asking} s"
             counts = compare.buckets(seen.scrape, "philotes_socket_response_duration_seconds", pid=seen.pid, peer="buffer")
             assert counts[-1] == rounds
             client.do("close", id=connection)
@@ -414,24 +429,35 @@ def case_socket_response_times(_):
 
 # ---- the network ----
 
+def retransmitted():
+    """By the whole network namespace."""
+    names, values = (line.split() for line in pathlib.Path("/proc/net/snmp").read_text(encoding="ascii").splitlines() if line.startswith("Tcp:"))
+    return int(values[names.index("RetransSegs")])
+
+
 def case_socket_retransmits(_):
-    """Of a network that loses packets, and of one that does not. What is lost must have left the host for TCP."""
+    """
+    Of a network that loses packets, and of one that does not: there TCP does it only when a busy machine lets an acknowledgement wait,
+    and then the kernel's own count has it. What is lost must have left the host for TCP.
+    """
     with Namespace() as space, Peer(echo, address=(space.far, 0), namespace=space.path) as server:
         with watched(buffer_at(server.port, space.far)) as (observer, client):
-            def exchange():
+            def exchange(number):
+                before = retransmitted()
                 connection = client.dial(server.port, host=space.far)
                 for _ in range(30):
                     client.do("write", id=connection, bytes=20000)
                     client.do("read", id=connection, bytes=20000)
                 client.do("close", id=connection)
-                server.settled()
+                server.settled(number)
                 assert_bytes(observer, client, "buffer", server)
-                return Socketed(observer.scrape(), client.pid).value("retransmits_total", "buffer")
+                return Socketed(observer.scrape(), client.pid).value("retransmits_total", "buffer"), retransmitted() - before
 
-            assert exchange() == 0
+            without, most = exchange(1)
+            assert without <= most, f"{without} are counted, the kernel has sent {most} again"
             space.run("iptables", "-A", "INPUT", "-p", "tcp", "-m", "statistic", "--mode", "random",
                       "--probability", "0.1", "-j", "DROP")
-            assert exchange() > 0
+            assert exchange(2)[0] > without
             rtt = Socketed(observer.scrape(), client.pid).value("rtt_seconds", "buffer")
             assert 0 < rtt < 10, rtt
 

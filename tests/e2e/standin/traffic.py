@@ -52,7 +52,7 @@ class Peer:
 
     def __init__(self, serve, address=("127.0.0.1", 0), family=socket.AF_INET, namespace=None):
         self.serve, self.lock = serve, threading.Lock()
-        self.received = self.sent = self.accepted = self.ended = 0
+        self.received = self.sent = self.waited = self.accepted = self.ended = 0
         create = lambda: socket.create_server(address, family=family, backlog=64)  # noqa: E731
         self.listener = inside(namespace, create) if namespace else create()
         self.port = self.listener.getsockname()[1]
@@ -76,9 +76,9 @@ class Peer:
             self.serve(Counted(connection, self))
         self.add(ended=1)
 
-    def settled(self):
-        """Waits until every connection has ended."""
-        until(lambda: self.accepted == self.ended, "the end of all connections")
+    def settled(self, connections=1):
+        """Waits until so many connections, all that were made, have come and ended. (One may wait to be accepted, and its bytes with it.)"""
+        until(lambda: self.accepted == self.ended == connections, f"the end of {connections} connections")
         return self
 
     def __enter__(self):
@@ -115,9 +115,12 @@ def source_of(size):
 
 
 def answering_after(seconds, size=100):
+    """Not earlier; how long its askers really waited is in `waited`."""
     def serve(connection):
         while connection.recv(65536):
+            asked = time.monotonic()
             time.sleep(seconds)
+            connection.peer.add(waited=time.monotonic() - asked)
             connection.sendall(bytes(size))
     return serve
 
