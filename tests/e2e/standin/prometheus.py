@@ -21,10 +21,11 @@ def find(name, version):
 
 class Prometheus(Program):
     """
-    It scrapes one target each interval, and evaluates rules as often; `job` is what its configuration says beside that.
+    It scrapes one target each interval, and evaluates rules as often; `job` is what its configuration says beside that. A scrape that
+    takes longer than the interval has failed: where none may, it is one that a busy machine keeps.
     """
 
-    def __init__(self, folder, target, version=2, *, interval="1s", rules=(), **job):
+    def __init__(self, folder, target, version=2, *, interval="3s", rules=(), **job):
         [self.port] = free_ports(1)
         config = {"global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
                   "rule_files": [str(path) for path in rules],
