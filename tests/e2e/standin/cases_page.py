@@ -85,8 +85,11 @@ def case_state_has_the_numbers_of_the_metrics(_):
             assert row["drift"] == scrape.one("philoscope_audit_drift", source=row["source"].replace(" end", "\x00end") if "script" in row["source"] else row["source"], counter=row["counter"])
         infos = scrape.select("philoscope_probe_info")
         assert len(board["probes"]) == len(infos)
-        assert {row["reason"]: row["drops"] for row in board["drops"]} == {
-            dict(key)["reason"]: value for key, value in scrape.select("philoscope_drops_total").items()}
+        told = {row["reason"]: row["drops"] for row in board["drops"]}
+        dropped = {dict(key)["reason"]: value for key, value in scrape.select("philoscope_drops_total").items()}
+        # Each page takes samples of its own: a busy machine may be late with those of the second.
+        assert told.keys() == dropped.keys() and all(told[reason] >= dropped[reason] for reason in compare.OF_SAMPLES), (told, dropped)
+        assert all(told[reason] == value for reason, value in dropped.items() if reason not in compare.OF_SAMPLES), (told, dropped)
         target, = [row for row in board["targets"] if row["pid"] == worker.pid]
         assert target["state"] == "attached" and target["go_version"].startswith("go1.25"), target
         assert target["metrics"] == target["metrics_known"] and re.fullmatch("[0-9a-f]{12}", target["binary"]), target
@@ -206,12 +209,12 @@ def case_page_in_a_browser(folder):
         assert browser.run("return document.activeElement.id") == "pause"
         browser.press("Enter", 13)
         until(lambda: browser.run("return document.getElementById('pause').getAttribute('aria-pressed')") == "true", "the pause")
-        # Nothing is under way any more when two looks, a period apart, are the same.
-        stopped = browser.texts("#time")
-        time.sleep(2.5)
-        later = browser.texts("#time")
-        time.sleep(2.5)
-        assert browser.texts("#time") == later, f"it goes on: {stopped}, {later}"
+        # One may be under way. Two looks, a period apart, are never the same while it goes on.
+        def rests():
+            before = browser.texts("#time")
+            time.sleep(2.5)
+            return browser.texts("#time") == before
+        until(rests, "the end of updates")
         for width in (1280, 360):
             browser.window(width, 740)
             assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), f"{width} px: it is too wide"

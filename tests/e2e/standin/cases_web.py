@@ -181,6 +181,7 @@ def case_headers(folder):
 def case_the_file_is_followed(folder):
     with Server(folder, f"basic_auth_users:\n  alice: {SECRET}\n") as server:
         alice, bob = basic("alice", "secret"), basic("bob", "other")
+        complaints = lambda: [line for line in list(server.log) if "goes on, ignoring" in line]  # noqa: E731
         assert ask(server.port, Authorization=alice)[0] == 200
         server.configure(f"basic_auth_users:\n  bob: {OTHER}\n")
         assert ask(server.port, Authorization=alice)[0] == 401
@@ -195,14 +196,12 @@ def case_the_file_is_followed(folder):
             for _ in range(3):
                 assert ask(server.port, Authorization=bob)[0] == 200, bad
                 assert ask(server.port, Authorization=alice)[0] == 401, bad
-            lines = [line for line in list(server.log) if "goes on, ignoring" in line]
-            assert len([line for line in lines if said in line]) >= 1, server.log
-        complaints = [line for line in list(server.log) if "goes on, ignoring" in line]
-        assert len(complaints) == 4, complaints
+            until(lambda s=said: any(s in line for line in complaints()), f"a complaint: {said}")
         # Written in place, as long as before, and sooner than file times can tell.
         for turn in range(40):
             server.file.write_text(f"basic_auth_users:\n  bob: {(SECRET, OTHER)[turn % 2]}\n", encoding="utf-8")
             assert ask(server.port, Authorization=bob)[0] == (401, 200)[turn % 2], turn
+        assert len(complaints()) == 4, complaints()
         server.configure("")
         assert ask(server.port)[0] == 200
         certificates.Authority(folder).server()
@@ -443,11 +442,12 @@ def scrape_times(port, n):
         begun = time.monotonic()
         assert ask(port, "/metrics", **{"Accept-Encoding": "gzip"})[0] == 200
         times.append(time.monotonic() - begun)
-    return sorted(times)
+    return times
 
 
-def median(times):
-    return times[len(times) // 2]
+def scrape_time(port):
+    """The median of some, the least of some rounds: what holds up the server is in all of them, what else the machine does is not."""
+    return min(sorted(scrape_times(port, 31))[15] for _ in range(4))
 
 
 def resident_kib(pid):
@@ -494,25 +494,37 @@ class Flood(threading.Thread):
             self.sent += 1
 
 
+def times_of_scrapes(server):
+    """Seconds when it is quiet, among slow clients, among garbage, and when it is quiet again; KiB of memory then."""
+    quiet, crowd = scrape_time(server.port), Crowd(server.port)
+    slow = scrape_time(server.port)
+    flood = Flood(server.port)
+    flood.start()
+    until(lambda: flood.sent > 200, "garbage")
+    noisy = scrape_time(server.port)
+    memory = resident_kib(server.pid)
+    flood.done.set()
+    flood.join()
+    crowd.close()
+    return quiet, slow, noisy, scrape_time(server.port), memory
+
+
 def case_slow_clients_and_garbage(folder):
     """Scrapes go on, at most three times as long as when it is quiet, and memory stays bounded."""
     with Server(folder, "") as server:
         scrape_times(server.port, 20)
-        quiet, before = median(scrape_times(server.port, 60)), resident_kib(server.pid)
-        crowd = Crowd(server.port)
-        slow = median(scrape_times(server.port, 60))
-        flood = Flood(server.port)
-        flood.start()
-        until(lambda: flood.sent > 200, "garbage")
-        noisy = median(scrape_times(server.port, 60))
-        after = resident_kib(server.pid)
-        flood.done.set()
-        flood.join()
-        crowd.close()
-        assert ask(server.port, "/-/ready")[0] == 200
-        print(f"  scrape: quiet {quiet * 1e3:.2f} ms, 1,000 slow clients {slow * 1e3:.2f}, and garbage {noisy * 1e3:.2f}; "
-              f"memory {before} to {after} KiB")
+        before = resident_kib(server.pid)
+        for _ in range(20):
+            quiet, slow, noisy, again, after = times_of_scrapes(server)
+            assert ask(server.port, "/-/ready")[0] == 200
+            print(f"  scrape: quiet {quiet * 1e3:.2f} ms, 1,000 slow clients {slow * 1e3:.2f}, and garbage {noisy * 1e3:.2f}, quiet again "
+                  f"{again * 1e3:.2f}; memory {before} to {after} KiB")
+            # 256 connections of 16 KiB and what belongs to them; 40 pages.
+            assert after - before < 16384, f"from {before} to {after} KiB"
+            # A machine that has become faster or slower meanwhile has measured itself.
+            if max(quiet, again) <= 1.5 * min(quiet, again):
+                break
+        else:
+            raise AssertionError("this machine is never the same for so long as this takes")
         assert slow <= 3 * quiet, f"{slow * 1e3:.2f} ms among slow clients, {quiet * 1e3:.2f} when it is quiet"
         assert noisy <= 3 * quiet, f"{noisy * 1e3:.2f} ms among garbage, {quiet * 1e3:.2f} when it is quiet"
-        # 256 connections of 16 KiB and what belongs to them; 40 pages.
-        assert after - before < 16384, f"from {before} to {after} KiB"
