@@ -204,8 +204,10 @@ def case_api_clients_that_leave(_):
             with Connection(server.http) as connection:
                 connection.send("GET", "/drive/stream/100000")
                 assert connection.status() == 200  # and leaves in the middle of it
+            until(lambda: in_flight(observer, server) == 0, "the end of the stream")
             with Connection(server.http) as connection:
                 connection.send("POST", "/drive/read", b"x" * 10, Content_Length=1000)
+                until(lambda: in_flight(observer, server) == 1, "the begin of the request")
 
 
 def case_api_hijacked_connections(_):
