@@ -440,7 +440,7 @@ class Contained(Worker):
     def __enter__(self):
         line = self.process.stdout.readline()
         assert line, f"the container did not start: {''.join(self.log)}"
-        self.port = json.loads(line)["port"]
+        self.port, self.runs = json.loads(line)["port"], []
         self.worker_pid = self.find_pid()
         return self
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs under test as objects: started with the test, ended with it, whatever happens."""
+import contextlib
 import http.client
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import threading
@@ -42,12 +44,16 @@ def until(condition, what):
 
 
 def free_ports(count):
-    """Different ones that nobody listens on."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
+    """Different ones that nobody listens on, and that no connection is given by the kernel before somebody does."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    found = {}
+    while len(found) < count:
+        port = random.randrange(first // 2, first)
+        with contextlib.suppress(OSError):
+            found.setdefault(port, socket.create_server(("127.0.0.1", port)))
+    for probe in found.values():
         probe.close()
-    return ports
+    return list(found)
 
 
 def fetch(port, path, data=None):
@@ -156,7 +162,7 @@ class Worker(Program):
 
     def __enter__(self):
         ready = json.loads(self.process.stdout.readline())
-        self.port, self.worker_pid = ready["port"], ready["pid"]
+        self.port, self.worker_pid, self.runs = ready["port"], ready["pid"], []
         return self
 
     @property
@@ -173,10 +179,16 @@ class Worker(Program):
         return json.loads(self.fetch(path, json.dumps(body).encode()))
 
     def start(self, **order):
-        return self.post("/run", **order)["id"]
+        self.runs.append(self.post("/run", **order)["id"])
+        return self.runs[-1]
 
     def wait(self, **query):
-        return self.get("/wait?" + "&".join(f"{k}={v}" for k, v in query.items()))
+        """A pipeline tells of a new state a moment after it is in it: that is waited for, too."""
+        answer = self.get("/wait?" + "&".join(f"{k}={v}" for k, v in query.items()))
+        if "state" in query:
+            of = {"source": query["source"]} if "source" in query else {}
+            until(lambda: query["state"] in self.oracle().select("philotes_cdc_pipeline_state", **of).values(), f"state {query}")
+        return answer
 
     def run(self, **order):
         """Runs to the end; the lanes of the summary."""
@@ -184,6 +196,11 @@ class Worker(Program):
 
     def stamps(self, run):
         return self.get(f"/stamps?id={run}")["sources"]
+
+    def held_up(self, of="events"):
+        """The longest that lay between outer and inner stamps of anything, in seconds: more than a moment is a machine that did something else."""
+        rows = [row for run in self.runs for row in self.get(f"/stamps?id={run}&of={of}&raw=1")["sources"]]
+        return max((outer - inner for row in rows for inner, outer in row.get("raw", [])), default=0) / 1e9
 
     def oracle(self):
         return Samples(self.fetch("/metrics"))
