@@ -9,6 +9,7 @@ import struct
 import subprocess
 
 import compare
+import hostview
 import programs
 from programs import Observer, Philoscope, Skip, Worker, fixture, until
 
@@ -48,10 +49,6 @@ def children(pid):
         if status(folder.name).get("PPid") == str(pid):
             found.append(int(folder.name))
     return found
-
-
-def files(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def peak_kb(pid):
@@ -122,7 +119,7 @@ def case_a_program_with_100_gb_behind_it_is_counted(folder):
 def case_inspections_leave_nothing_behind(folder):
     with Observer() as observer, Worker() as first:
         observer.sees(first.pid)
-        before, peak = files(observer.pid), peak_kb(observer.pid)
+        before, peak = hostview.descriptors(observer.pid), peak_kb(observer.pid)
         others = []
         for number in range(40):
             path = folder / f"other-{number}"
@@ -132,7 +129,7 @@ def case_inspections_leave_nothing_behind(folder):
         with Worker() as last:
             observer.sees(last.pid)
             # A scrape's connection or a file of /proc may be open for the moment, at either count.
-            until(lambda: files(observer.pid) <= before, "the descriptors as they were")
+            until(lambda: hostview.descriptors(observer.pid) <= before, "the descriptors as they were")
             until(lambda: not children(observer.pid), "the end of all inspectors")
             grown = peak_kb(observer.pid) - peak
             assert grown < 4096, f"{grown} KiB more for 40 programs"

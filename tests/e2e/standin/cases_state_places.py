@@ -170,8 +170,7 @@ def case_a_bpffs_that_is_unmounted(folder):
             worker.run(events=10)
             compare.no_drops(compare.counters(observer, worker))
             kill(observer)
-        if not hostview.probes_of_others():
-            until(lambda: not hostview.changed_text(worker.pid), "the end of the probes")
+        compare.unprobed(worker.pid)
 
 
 # ---- no room ----
@@ -216,8 +215,7 @@ def gap(folder, env):
             said = warnings(observer)
             assert len(said) == 1, said
             kill(observer)
-        if not hostview.probes_of_others():
-            until(lambda: not hostview.changed_text(worker.pid), "the end of the probes")
+        compare.unprobed(worker.pid)
         worker.post("/feed", id=run, events=7)
         worker.wait(id=run)
         with Observer(**options) as observer:

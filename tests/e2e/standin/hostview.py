@@ -39,6 +39,11 @@ def changed_text(pid):
     return changed
 
 
+def descriptors(pid):
+    """How many it has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def fdinfos(pid):
     """What the kernel says of each descriptor of a process."""
     for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
