@@ -19,7 +19,7 @@ from pathlib import Path
 
 import counts
 
-HANG_GUARD_S = {"vmtest": 3000}
+HANG_GUARD_S = {"vmtest": 3000, "standin": 3000}
 HANG_GUARD_DEFAULT_S = 1500
 
 
