@@ -21,11 +21,14 @@ static bool is_wanted(const struct image *image, enum ps_family family)
 	return false;
 }
 
-static struct sample_target describe(const struct target *target, const struct image *image)
+static struct sample_target describe(const struct target *target)
 {
+	const struct observed *observed = target->image;
+	const struct image *image = observed->image;
 	struct sample_target described = {
 	    .pid = target->pid,
 	    .start_ticks = target->start_ticks,
+	    .seen_ns = observed->seen_ns,
 	    .exe = target->exe,
 	    .wants = {[SAMPLE_OF_PROCESS] = is_wanted(image, PS_FAMILY_PROCESS),
 		      [SAMPLE_OF_RUNTIME] = is_wanted(image, PS_FAMILY_RUNTIME)},
@@ -53,8 +56,7 @@ int samples_list(const struct scrape_source *source, struct samples *ret_samples
 		const struct observed *observed = table->targets[i].image;
 
 		if (observed && !observed->gone)
-			samples.targets[samples.n++] =
-			    describe(&table->targets[i], observed->image);
+			samples.targets[samples.n++] = describe(&table->targets[i]);
 	}
 	*ret_samples = samples;
 	return 0;
@@ -80,7 +82,10 @@ void samples_done(struct samples *samples)
 
 static bool is_of(const struct sample_target *sampled, const struct target *target)
 {
+	const struct observed *observed = target->image;
+
 	return sampled->pid == target->pid && sampled->start_ticks == target->start_ticks &&
+	       observed && sampled->seen_ns == observed->seen_ns &&
 	       sampled->exe.device == target->exe.device && sampled->exe.inode == target->exe.inode;
 }
 

@@ -87,6 +87,7 @@ struct sample {
 struct sample_target {
 	pid_t pid;
 	uint64_t start_ticks; /* pids come again */
+	uint64_t seen_ns;     /* when it was first seen with this program: it may begin it anew */
 	struct process_exe exe;
 	bool wants[SAMPLE_KIND_MAX];
 	/* As facts of the executable say; only for the runtime's. */

@@ -216,6 +216,7 @@ static bool is_same(const struct entry *entry, const struct sample_target *targe
 {
 	return entry->kind == kind && entry->target.pid == target->pid &&
 	       entry->target.start_ticks == target->start_ticks &&
+	       entry->target.seen_ns == target->seen_ns &&
 	       entry->target.exe.device == target->exe.device &&
 	       entry->target.exe.inode == target->exe.inode;
 }

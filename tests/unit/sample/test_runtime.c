@@ -270,6 +270,10 @@ static void test_what_only_goes_up(void **state)
 	fake.total_alloc = 2000;
 	fake.heap_stats[0].large = 16;
 	assert_made(sampler, &target, 16, 2000);
+	/* The process begins the same program anew. */
+	target.seen_ns++;
+	fake.total_alloc = 500;
+	assert_made(sampler, &target, 16, 500);
 }
 
 static void test_sums(void **state)
