@@ -155,13 +155,28 @@ int command_top(int argc, char **argv)
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
+int command_usual_dir(const char **ret_dir)
+{
+	const char *value = getenv(STATE_DIR_VARIABLE);
+	bool is_usual = !value || !value[0] || strcmp(value, "none") == 0;
+
+	*ret_dir = is_usual ? STATE_DIR_DEFAULT : value;
+	if (is_usual || value[0] == '/')
+		return EXIT_OK;
+	fprintf(stderr, "philoscope: " STATE_DIR_VARIABLE " must be an absolute path, not '%s'\n",
+		value);
+	return EXIT_USAGE;
+}
+
 int command_doctor(int argc, char **argv)
 {
-	_cleanup_(doctor_done) struct doctor doctor = {.root = "", .state_dir = STATE_DIR_DEFAULT};
+	_cleanup_(doctor_done) struct doctor doctor = {.root = ""};
 	_cleanup_strbuf_ struct strbuf out = {0};
 	bool json = false;
-	int r;
+	int r = command_usual_dir(&doctor.state_dir);
 
+	if (r != EXIT_OK)
+		return r;
 	for (int i = 0; i < argc; i++) {
 		const char *dir = command_state_dir(argv[i]);
 

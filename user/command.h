@@ -26,6 +26,9 @@ int command_reset(int argc, char **argv);
 
 /* Writes the text to stdout; the exit code. */
 int command_print(struct strbuf *buf);
+/* Where state is without the flag: at PHILOSCOPE_STATE_DIR, as for the observer; nothing there, or
+ * `none`: the usual place. The exit code; not EXIT_OK after a line about what is wrong. */
+int command_usual_dir(const char **ret_dir);
 /* The value of --state.dir=DIR; NULL: it is not that flag, or not an absolute path. */
 const char *command_state_dir(const char *argument);
 

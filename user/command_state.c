@@ -7,7 +7,6 @@
 #include "command.h"
 #include "probe/state.h"
 #include "snapshot/map.h"
-#include "statedir.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(struct state *, state_close)
@@ -26,7 +25,7 @@ static const char *parse_dir(const char *command, int argc, char **argv)
 	const char *dir = argc == 1 ? command_state_dir(argv[0]) : NULL;
 
 	if (argc == 0)
-		return STATE_DIR_DEFAULT;
+		return command_usual_dir(&dir) == EXIT_OK ? dir : NULL;
 	if (dir)
 		return dir;
 	fprintf(stderr, "philoscope: usage: philoscope %s [--state.dir=DIR]\n", command);

@@ -3,7 +3,9 @@
 #ifndef STATEDIR_H
 #define STATEDIR_H
 
-#define STATE_DIR_DEFAULT "/sys/fs/bpf/philoscope"
+#define STATE_DIR_DEFAULT  "/sys/fs/bpf/philoscope"
+/* --state.dir by way of the environment. */
+#define STATE_DIR_VARIABLE "PHILOSCOPE_STATE_DIR"
 
 struct state;
 

@@ -13,7 +13,7 @@ import subprocess
 import bpffs
 import compare
 import hostview
-from cases_cli import FAILED, OK, fails, philoscope, refuses, report_of
+from cases_cli import FAILED, OK, USAGE, fails, philoscope, refuses, report_of
 from cases_lifecycle import added, as_pid, difference, of
 from load import Load, exact
 from programs import PHILOSCOPE, ROOT, Observer, Skip, Worker, all_collectors_off, fixture, until
@@ -489,6 +489,21 @@ def case_status_and_reset(folder):
         nothing_is_left(place, worker, old)
         assert status(state) == nothing
         assert philoscope("reset", f"--state.dir={state}").stdout == nothing
+
+
+def case_commands_look_where_the_variable_says(folder):
+    """As the observer does; the flag goes before it."""
+    with bpffs.mounted(folder) as place:
+        state, other = place / "state", place / "other"
+        env = {"PHILOSCOPE_STATE_DIR": str(state)}
+        with Observer(state=state):
+            assert philoscope("status", env=env).stdout.startswith(f"state  {state}, "), "status"
+            assert "a philoscope works with it" in philoscope("doctor", env=env).stdout
+            assert str(state) in refuses(philoscope("reset", env=env), FAILED, "a reset")
+        assert philoscope("reset", f"--state.dir={other}", env=env).returncode == OK and state.exists()
+        assert philoscope("reset", env=env).returncode == OK and not state.exists()
+    for command in ("status", "reset", "doctor"):
+        assert "PHILOSCOPE_STATE_DIR" in refuses(philoscope(command, env={"PHILOSCOPE_STATE_DIR": "state"}), USAGE, command)
 
 
 def nothing_is_left(place, worker, old):
