@@ -167,9 +167,12 @@ def case_rules_fire_and_are_silent(_):
     tests = sorted((ROOT / "tests/rules").glob("*.test.yml"))
     done = subprocess.run(["promtool", "test", "rules", *map(str, tests)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    fires = {case["alertname"] for path in tests for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
-             for case in test.get("alert_rule_test", []) if case["exp_alerts"]}
-    assert fires == {rule["alert"] for rule in rules() if "alert" in rule}
+    cases = [case for path in tests for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+             for case in test.get("alert_rule_test", [])]
+    alerts = {rule["alert"] for rule in rules() if "alert" in rule}
+    for kind, found in (("fires", {case["alertname"] for case in cases if case["exp_alerts"]}),
+                        ("is silent", {case["alertname"] for case in cases if not case["exp_alerts"]})):
+        assert found == alerts, f"no case in which it {kind}: {alerts - found}"
 
 
 # ---- autoscaling ----
