@@ -8,6 +8,7 @@ from collections import Counter
 import yaml
 
 import families
+import measure_scaling
 import panel_load
 from programs import ROOT
 from queried import RULES, has_data, rate_by_hand
@@ -173,6 +174,36 @@ def case_rules_fire_and_are_silent(_):
     for kind, found in (("fires", {case["alertname"] for case in cases if case["exp_alerts"]}),
                         ("is silent", {case["alertname"] for case in cases if not case["exp_alerts"]})):
         assert found == alerts, f"no case in which it {kind}: {alerts - found}"
+
+
+# ---- many nodes ----
+
+def table_of(text, name):
+    """Cells of the rows below a table's head."""
+    inside = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.S)[1]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in inside.splitlines()[2:]]
+
+
+def case_what_is_said_of_many_nodes_is_what_one_gives_multiplied(_):
+    """The document's own rows, and the rules as they are; but for bytes, which are rounded there."""
+    text = measure_scaling.DOCUMENT.read_text(encoding="utf-8")
+    node = table_of(text, "measured")[-1]
+    assert node[:2] == [str(measure_scaling.PODS), str(measure_scaling.TABLES)]
+    lines = measure_scaling.multiplied_table({"series": int(node[2]), "own": int(node[3]), "gzip": 1000 * int(node[5])})
+    expected = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][2:]
+    for found, wanted in zip(table_of(text, "multiplied"), expected, strict=True):
+        assert found[:3] + found[4:] == wanted[:3] + wanted[4:], f"{found}, not {wanted}"
+        assert abs(int(found[3].split()[0].replace(",", "")) / int(wanted[3].split()[0].replace(",", "")) - 1) < 0.05, found
+
+
+def case_the_global_view_has_all_that_is_recorded(_):
+    """Federation and remote write as the document has them."""
+    text = measure_scaling.DOCUMENT.read_text(encoding="utf-8")
+    federated = re.findall(r'__name__=~"([^"]+)"', text)
+    [written] = re.findall(r'source_labels: \[__name__\], regex: "([^"]+)", action: keep', text)
+    for pattern in ("|".join(federated), written):
+        for name in [*measure_scaling.records(), "ALERTS", "philoscope_audit_drift"]:
+            assert re.fullmatch(pattern, name), f"{name} is not taken by {pattern}"
 
 
 # ---- autoscaling ----

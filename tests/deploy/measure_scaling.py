@@ -23,11 +23,14 @@ from exposition import Samples  # noqa: E402
 from programs import ROOT, Observer, Worker  # noqa: E402
 
 DOCUMENT = ROOT / "docs/scaling.md"
+RULES = ROOT / "deploy/rules/philoscope.rules.yml"
 SCRAPES = 30
 INTERVAL_S = 15
 NODES = (10, 100, 1000)
 # A node that is reckoned with: so many worker pods of one source, so many tables each.
 PODS, TABLES = 4, 25
+# In the whole cluster.
+SOURCES = 10
 # Bytes that Prometheus needs in memory for a series, with its index; its own documentation and field reports say 3 to 4 KiB.
 SERIES_BYTES = 4096
 
@@ -71,10 +74,11 @@ def map_bytes(pid):
 
 
 def series_of(text, pids):
-    """Samples of these processes, how many of them say since when something is counted, and the observer's own samples."""
+    """Samples about these processes, how many of them say since when something is counted, and those about the observer itself."""
     rows = Samples(text.decode()).values
     mine = [name for name, pairs in rows if dict(pairs).get("pid") in pids]
-    return len(mine), sum(name.endswith("_created") for name in mine), sum(name.startswith("philoscope_") for name, _ in rows)
+    own = [name for name, pairs in rows if name.startswith("philoscope_") and "pid" not in dict(pairs)]
+    return len(mine), sum(name.endswith("_created") for name in mine), len(own)
 
 
 def measure(pods, tables):
@@ -113,16 +117,34 @@ def parts(rows):
     return table, pod, few["own"]
 
 
-def multiplied_table(rows, node):
-    yield "| nodes | series | samples per second | scrape bytes per second (gzip) | memory of Prometheus, about | cluster view, series |"
+def records():
+    """Names of what is recorded."""
+    return re.findall(r"^ *- record: (\S+)$", RULES.read_text(encoding="utf-8"), re.M)
+
+
+def cluster_view():
+    """Recorded series: (whatever the number of nodes, for each node)."""
+    states, services, namespaces = 4, 2, 1
+    sizes = {"namespace": namespaces, "namespace_source": SOURCES, "namespace_source_table": SOURCES * TABLES,
+             "namespace_service": namespaces * services, "service_state": services * states, "reason": drop_reasons()}
+    levels = [name.split(":")[0] for name in records()]
+    return sum(sizes[level] for level in levels if level != "instance"), levels.count("instance")
+
+
+def drop_reasons():
+    text = (ROOT / "include/ps_reasons.h").read_text(encoding="utf-8")
+    return len(re.findall(r"^\tX\(\w+, \"", text, re.M))
+
+
+def multiplied_table(node):
+    yield "| nodes | series | samples per second | scrape bytes per second (gzip) | memory of Prometheus, about | recorded series |"
     yield "|---|---|---|---|---|---|"
+    fixed, each = cluster_view()
     per_node = node["series"] + node["own"]
     for nodes in NODES:
         series = nodes * per_node
-        # 12 records by namespace or source, one by table: as many as there are sources and tables, not as there are nodes.
-        view = 10 * 12 + 10 * TABLES
         yield (f"| {nodes:,} | {series:,} | {series / INTERVAL_S:,.0f} | {nodes * node['gzip'] / INTERVAL_S / 1e3:,.0f} kB | "
-               f"{series * SERIES_BYTES / 1e9:,.1f} GB | {view} |")
+               f"{series * SERIES_BYTES / 1e9:,.1f} GB | {fixed + each * nodes:,} |")
 
 
 def put(text, name, lines):
@@ -138,7 +160,7 @@ def main():
     text = put(text, "measured", measured_table([*rows, node]))
     text = put(text, "parts", [f"A worker pod has {pod:.0f} series and {table:.0f} for each of its tables (three operations); an observer has "
                                f"{own} of its own.", f"{node['created'] / node['series'] * 100:.0f} % of the former are `_created`: see below."])
-    text = put(text, "multiplied", multiplied_table(rows, node))
+    text = put(text, "multiplied", multiplied_table(node))
     DOCUMENT.write_text(text, encoding="utf-8")
     revision = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)
     print("\n".join([f"at {revision.stdout.strip()}", *measured_table([*rows, node])]))
