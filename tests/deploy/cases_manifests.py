@@ -73,6 +73,7 @@ MISTAKES = (
     "privileged=maybe", "privilegd=true", "state.onStop=delete", "state.folder=a/b", "metrics.port=0", "metrics.namespace=9a",
     "metrics.maxSeries=0", "collectors.kafka=true", "extraCapabilities={CAP_SYS_ADMIN}", "updateStrategy.rollingUpdate.maxSurge=1",
     "image.digest=sha256:1", "podMonitor.interval=15", "web.scheme=ftp", "extraArgs={log.level}", "log.format=xml", "identity.ttl=1d",
+    "identity.ttl=0m", "metrics.path=/", "metrics.path=/a?b",
 )
 
 
