@@ -7,6 +7,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import urllib.error
 
 import compare
 import hostview
@@ -74,10 +75,10 @@ def reasons(observer, service):
 
 
 class HostileObserver(Observer):
-    def __init__(self):
+    def __init__(self, *flags):
         if not HOSTILE.exists():
             raise Skip(f"no {HOSTILE}")
-        super().__init__(binary=str(HOSTILE))
+        super().__init__(*flags, binary=str(HOSTILE))
 
 
 def case_attacks_end_in_a_reason(folder):
@@ -101,6 +102,32 @@ def case_attacks_end_in_a_reason(folder):
         with Worker() as next_one:
             observer.sees(next_one.pid)
         assert observer.stop() == 0
+
+
+def answer(port, path):
+    """(status, text); None: nobody listens yet."""
+    try:
+        return 200, programs.fetch(port, path)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+def case_ready_when_all_have_been_looked_at(folder):
+    """One that is never read to its end holds the first look up: alive, not ready. It is refused then, with its reason: ready."""
+    [port] = programs.free_ports(1)
+    with Worker(copy(folder, "endless", b"\nattack:loop")) as bad:
+        observer = HostileObserver(f"--web.listen-address=127.0.0.1:{port}")
+        try:
+            first = until(lambda: answer(port, "/-/ready"), "an answer")
+            assert first == (503, "the first scan of processes is not done\n"), first
+            assert answer(port, "/-/healthy") == (200, "ok\n")
+            with observer:
+                assert observer.logged(f"process {bad.pid} is philotes-unknown"), observer.log
+                assert answer(port, "/-/ready") == (200, "ready\n")
+        finally:
+            Observer.__exit__(observer)
 
 
 def case_a_program_with_100_gb_behind_it_is_counted(folder):

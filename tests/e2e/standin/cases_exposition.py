@@ -2,13 +2,16 @@
 """The page as clients see it: a real Prometheus, and scrapes while the numbers move."""
 import gzip
 import http.client
+import os
+import pathlib
+import shutil
 import subprocess
 import threading
 import time
 
 import compare
 from exposition import Samples
-from programs import HANG_GUARD, Observer, Worker, until
+from programs import HANG_GUARD, Observer, Worker, fixture, until
 from prometheus import Prometheus, find
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -182,3 +185,75 @@ def case_scrapes_under_load_agree_with_themselves(_):
         for scraper in scrapers:
             scraper.finish()
         compare.no_drops(compare.counters(observer, worker))
+
+
+# ---- the observer's own numbers ----
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid):
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def limit_of_files(pid):
+    lines = pathlib.Path(f"/proc/{pid}/limits").read_text(encoding="utf-8").splitlines()
+    return int(next(line for line in lines if line.startswith("Max open files")).split()[3])
+
+
+def case_own_process_is_what_the_kernel_says_of_it(_):
+    begun = time.time()
+    with Observer() as observer:
+        started, pid = time.time(), observer.pid
+        before, held = cpu_seconds(pid), resident_bytes(pid)
+        asked = time.monotonic()
+        observer.scrape()
+        took = time.monotonic() - asked
+        scrape = observer.scrape()
+        own = {name: scrape.one(f"philoscope_process_{name}") for name in (
+            "cpu_seconds_total", "resident_memory_bytes", "start_time_seconds", "open_fds", "max_fds")}
+        # The kernel's are cut to ticks, user and system each, and late by what is running.
+        slack = 5 / os.sysconf("SC_CLK_TCK")
+        assert before - slack <= own["cpu_seconds_total"] <= cpu_seconds(pid) + slack, own
+        assert min(held, resident_bytes(pid)) * 0.8 <= own["resident_memory_bytes"] <= max(held, resident_bytes(pid)) * 1.2, own
+        assert begun - 1 <= own["start_time_seconds"] <= started + 1, own
+        # The connection of the scrape, and of one that has just ended.
+        assert abs(own["open_fds"] - len(os.listdir(f"/proc/{pid}/fd"))) <= 3, own
+        assert own["max_fds"] == limit_of_files(pid), own
+        # That of the scrape before.
+        assert 0 < scrape.one("philoscope_scrape_duration_seconds") <= took
+
+
+def timings(scrape):
+    return {name: (scrape.one(f"philoscope_{name}_seconds_count"), scrape.one(f"philoscope_{name}_seconds_sum"))
+            for name in ("target_analysis_duration", "attach_duration")}
+
+
+def case_a_new_executable_is_looked_into_and_attached_once(folder):
+    """Both take time, and not longer than until it is seen. Others of the host may come meanwhile."""
+    path = shutil.copy(fixture("worker-1.25"), folder / "new")
+    with Observer() as observer:
+        before, begun = timings(observer.scrape()), time.monotonic()
+        with Worker(str(path)) as worker:
+            observer.sees(worker.pid)
+            after, took = timings(observer.scrape()), time.monotonic() - begun
+    for name, (count, total) in after.items():
+        assert count > before[name][0] and 0 < total - before[name][1] <= took, f"{name}: {before[name]}, {after[name]}, {took}"
+
+
+def case_what_is_said_of_series_and_maps_agrees_with_the_page(_):
+    with Observer() as observer, Worker() as worker:
+        observer.sees(worker.pid)
+        worker.run(tables=THREE_TABLES, events=20)
+        scrape = observer.scrape()
+        names = {name for name, _ in scrape.values}
+        said = {dict(key)["metric"]: value for key, value in scrape.select("philoscope_series").items()}
+        shown = {name: len(scrape.select(f"{name}_count" if f"{name}_count" in names else name)) for name in said}
+        compare.same(said, shown, "philoscope_series")
+        assert sum(said.values()) > len(THREE_TABLES)
+        entries, capacity = (scrape.select(f"philoscope_map_{what}") for what in ("entries", "capacity"))
+        assert entries.keys() == capacity.keys()
+        full = {dict(key)["map"]: (value, capacity[key]) for key, value in entries.items() if not value < capacity[key]}
+        assert not full and entries[frozenset({("map", "tables")})] > 0, full

@@ -436,6 +436,36 @@ def case_flags_by_environment(_):
 
 # ---- slow clients and garbage ----
 
+def crowd_of_scrapers(port, done):
+    """Statuses that 16 clients get who ask again and again until done(statuses)."""
+    statuses = set()
+
+    def scrape():
+        while not done(statuses):
+            try:
+                statuses.add(ask(port)[0])
+            except (ConnectionError, http.client.HTTPException):
+                pass  # shown out while it was reading
+    clients = [threading.Thread(target=scrape) for _ in range(16)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(HANG_GUARD)
+    return statuses
+
+
+def case_max_requests(_):
+    """One page at a time, by flag or variable: somebody is refused; with the room that there is without it, nobody is."""
+    for flags, env in ((["--web.max-requests=1"], {}), ([], {"PHILOSCOPE_WEB_MAX_REQUESTS": "1"})):
+        with Observer(*flags, env={**OFF, **env}) as observer:
+            end = time.monotonic() + HANG_GUARD
+            statuses = crowd_of_scrapers(observer.port, lambda seen, end=end: {200, 503} <= seen or time.monotonic() > end)
+            assert statuses == {200, 503}, statuses
+    with Observer(env=OFF) as observer:
+        left = iter(range(500))
+        assert crowd_of_scrapers(observer.port, lambda _: next(left, None) is None) == {200}
+
+
 def scrape_times(port, n):
     times = []
     for _ in range(n):
