@@ -517,17 +517,21 @@ static int start(struct app *app)
 
 static void finish(struct app *app)
 {
+	bool removes = app->stop && app->options->remove_on_stop;
+
 	notify_stopping(&app->notify);
 	endpoint_close(app->endpoint);
 	sampler_free(app->sampler);
 	metric_admission_free(app->admission);
 	identities_free(app->identities);
-	if (app->stop && app->options->remove_on_stop)
+	if (removes)
 		state_remove(app->state);
 	sockets_free(app->sockets);
 	registry_free(app->registry);
 	probe_shared_free(app->shared);
 	state_close(app->state);
+	if (removes && app->options->state_dir)
+		state_dir_give_back(app->options->state_dir);
 	for (size_t i = 0; i < app->targets.n; i++)
 		free(app->targets.targets[i].image);
 	target_table_done(&app->targets);

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "probe/state.h"
 #include "snapshot/map.h"
+#include "statedir.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(struct state *, state_close)
@@ -157,6 +158,7 @@ int command_reset(int argc, char **argv)
 	r = state_reset(dir);
 	if (r < 0 && r != -ENOENT)
 		return fail(dir, r);
+	state_dir_give_back(dir);
 	printf(r == 0 ? "removed all that was kept in %s\n" : "nothing is kept in %s\n", dir);
 	return EXIT_OK;
 }

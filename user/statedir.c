@@ -10,6 +10,12 @@
 
 #define BPFFS "/sys/fs/bpf"
 
+/* Whether it lies where a bpffs is usually mounted. */
+static bool is_usual(const char *dir)
+{
+	return strncmp(dir, BPFFS "/", strlen(BPFFS "/")) == 0;
+}
+
 static int look(const char *dir, enum bpffs_place *ret_place, const char **ret_why)
 {
 	int r = bpffs_place(dir, ret_place);
@@ -44,7 +50,7 @@ static int prepare(const char *dir, const char **ret_why)
 	int r;
 
 	r = look(dir, &place, ret_why);
-	if (r == 0 && place == BPFFS_NOWHERE && strncmp(dir, BPFFS "/", strlen(BPFFS "/")) == 0) {
+	if (r == 0 && place == BPFFS_NOWHERE && is_usual(dir)) {
 		r = mount_usual(ret_why);
 		if (r == 0)
 			r = look(dir, &place, ret_why);
@@ -111,6 +117,12 @@ int state_dir_open(const char *dir, struct state **ret_state)
 	}
 	say_none_is_kept(dir, why);
 	return open_none(ret_state);
+}
+
+void state_dir_give_back(const char *dir)
+{
+	if (is_usual(dir))
+		bpffs_unmount_ours(BPFFS);
 }
 
 int state_dir_leave(const char *dir, int error, struct state **state)

@@ -17,6 +17,8 @@ struct state;
  * when dir is no place for state, another process works on it, or there is no state at all.
  */
 int state_dir_open(const char *dir, struct state **ret_state);
+/* Everything in dir has been removed: unmounts what state_dir_open has mounted, if it is empty. */
+void state_dir_give_back(const char *dir);
 /*
  * Says that no state can be kept in dir after all, and why; *state becomes one of which nothing is
  * kept. 0, or -errno after a line: then it is NULL.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/bpffs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -11,17 +12,26 @@
 
 #include "util/cleanup.h"
 
+/* The source of mounts of ours: the kernel shows it and has no use for it. */
+#define SOURCE "philoscope"
+
 /* One line of mountinfo (proc(5)): as much of it as is wanted. */
 struct mount_line {
 	unsigned int id, major, minor;
-	bool bpf;
+	bool bpf, ours;
 };
+
+static bool begins_with(const char *text, const char *start)
+{
+	return text && strncmp(text, start, strlen(start)) == 0;
+}
 
 static bool parse_line(const char *line, struct mount_line *ret_line)
 {
-	/* Fields behind the root are of any number; the type follows " - ". */
+	/* Fields behind the root are of any number; type and source follow " - ". */
 	const char *type = strstr(line, " - ");
-	struct mount_line parsed = {.bpf = type && strncmp(type, " - bpf ", 7) == 0};
+	struct mount_line parsed = {.bpf = begins_with(type, " - bpf "),
+				    .ours = begins_with(type, " - bpf " SOURCE " ")};
 
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 	if (sscanf(line, "%u %*u %u:%u", &parsed.id, &parsed.major, &parsed.minor) != 3)
@@ -49,6 +59,11 @@ static bool host_has(bool (*is_wanted)(const struct mount_line *line, dev_t devi
 static bool is_bpffs_of(const struct mount_line *line, dev_t device)
 {
 	return line->bpf && makedev(line->major, line->minor) == device;
+}
+
+static bool is_ours_of(const struct mount_line *line, dev_t device)
+{
+	return line->ours && makedev(line->major, line->minor) == device;
 }
 
 static bool has_id(const struct mount_line *line, dev_t id)
@@ -103,5 +118,37 @@ bool bpffs_in_host_namespace(void)
 
 int bpffs_mount(const char *path)
 {
-	return mount("bpf", path, "bpf", 0, "mode=0700") < 0 ? -errno : 0;
+	return mount(SOURCE, path, "bpf", 0, "mode=0700") < 0 ? -errno : 0;
+}
+
+/* What is in each new one: populate_bpffs() in kernel/bpf/inode.c puts iterators there. */
+static bool is_the_kernels(const char *name)
+{
+	static const char *const names[] = {".", "..", "maps.debug", "progs.debug"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Not when it can't be read. */
+static bool is_empty(const char *path)
+{
+	_cleanup_(closedir_p) DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (!is_the_kernels(entry->d_name))
+			return false;
+	return dir;
+}
+
+void bpffs_unmount_ours(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && host_has(is_ours_of, st.st_dev) && bpffs_in_host_namespace() &&
+	    is_empty(path))
+		umount2(path, UMOUNT_NOFOLLOW);
 }

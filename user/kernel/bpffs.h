@@ -23,7 +23,12 @@ int bpffs_place(const char *path, enum bpffs_place *ret_place);
  * in /proc/1/ns need more rights than these lists.)
  */
 bool bpffs_in_host_namespace(void);
-/* Mounts a bpffs there. 0 or -errno. */
+/* Mounts a bpffs there, which can be told from others. 0 or -errno. */
 int bpffs_mount(const char *path);
+/*
+ * Unmounts what bpffs_mount has mounted there, now or in another process, if this process has the
+ * mounts of process 1, nothing is in it and nobody works there.
+ */
+void bpffs_unmount_ours(const char *path);
 
 #endif

@@ -57,9 +57,10 @@ def usual_place_missing():
     try:
         yield USUAL / f"philoscope-test-{os.getpid()}"
     finally:
+        philoscope("reset", f"--state.dir={USUAL}/philoscope-test-{os.getpid()}")
         if is_mounted():
-            philoscope("reset", f"--state.dir={USUAL}/philoscope-test-{os.getpid()}")
             subprocess.run(["umount", str(USUAL)], check=False)
+            raise AssertionError("the mount is left")
 
 
 def case_a_bpffs_is_mounted_when_it_is_missing(_):
@@ -74,6 +75,36 @@ def case_a_bpffs_is_mounted_when_it_is_missing(_):
             observer.sees(worker.pid)
             compare.no_drops(compare.counters(observer, worker))
         assert os.stat(USUAL).st_mode & 0o777 == 0o700, "others may look into it"
+
+
+def case_the_bpffs_that_was_mounted_goes_with_the_state(_):
+    """But not with what somebody else has put there, and not as long as counting goes on without an observer."""
+    with usual_place_missing() as state, Worker() as worker:
+        with Observer("--state.on-stop=remove", state=state) as observer:
+            observer.sees(worker.pid)
+            stop(observer)
+            assert not is_mounted()
+        with Observer(state=state) as observer:
+            observer.sees(worker.pid)
+            stop(observer)
+        theirs = USUAL / f"philoscope-test-{os.getpid()}-other"
+        theirs.mkdir()
+        philoscope("reset", f"--state.dir={state}")
+        assert theirs.is_dir()
+        theirs.rmdir()
+
+
+def case_a_bpffs_of_somebody_else_stays(_):
+    with usual_place_missing() as state, Worker() as worker:
+        subprocess.run(["mount", "-t", "bpf", "bpf", str(USUAL)], check=True)
+        try:
+            with Observer("--state.on-stop=remove", state=state) as observer:
+                observer.sees(worker.pid)
+                stop(observer)
+            philoscope("reset", f"--state.dir={state}")
+            assert is_mounted()
+        finally:
+            subprocess.run(["umount", str(USUAL)], check=True)
 
 
 def case_no_bpffs_is_mounted_in_a_container(_):
