@@ -8,12 +8,14 @@ import subprocess
 import compare
 import programs
 from cases_cli import OK, philoscope
+from cases_worker import ALL_ENDS, TWO, batch_order
 from containers import bpffs
 from programs import Observer, Skip, Worker, until
 
 TOOLS = pathlib.Path(os.environ.get("PHILOSCOPE_TOOLS", str(programs.ROOT / "build/tools")))
 DRIFT, AGE = "philoscope_audit_drift", "philoscope_audit_age_seconds"
 CDC = ("events", "events_buffered", "source_errors")
+BATCHES = ("batches", "dlq", "events_processed")
 
 
 def drifts(observer, pid, source):
@@ -76,6 +78,37 @@ def case_what_is_not_counted_shows_as_drift(folder):
                       f"a drift of {missed}")
                 total = observer.scrape().total(compare.EVENTS, pid=str(worker.pid))
                 assert total == 500 - missed, f"{total} events counted"
+            assert philoscope("reset", f"--state.dir={state}").returncode == OK
+
+
+def case_no_drift_beside_batches_of_all_kinds(_):
+    """Three totals of each batch processor, whatever becomes of its batches."""
+    with Observer() as observer, Worker() as worker:
+        observer.sees(worker.pid)
+        worker.wait(id=worker.start(**{**batch_order(ALL_ENDS), "end": "hold"}))
+        for source in TWO:
+            until(lambda s=source: drifts(observer, worker.pid, s) == dict.fromkeys(BATCHES, 0), f"a comparison of {source}")
+
+
+def case_batches_that_are_not_counted_show_as_drift(folder):
+    """Without the end of batches, and without the writes of dead letters."""
+    script = [{"rows": [7]}, {"rows": [9], "faults": [{"at": "handler", "how": "fail", "times": 3}]}]
+    for site, expected in (("buffer_end", {"batches": 5, "events_processed": 35, "dlq": 0}),
+                           ("buffer_dlq", {"batches": 0, "events_processed": 0, "dlq": 45})):
+        part = folder / site
+        part.mkdir()
+        with bpffs(part) as mount:
+            state = f"{mount}/philoscope"
+            with Observer(state=state) as observer, Worker() as worker:
+                observer.sees(worker.pid)
+                source = f"postgres-without-{site}"
+                run = worker.start(**{**batch_order([{"rows": [1]}], processors=[source], repeat=1), "end": "hold"})
+                worker.wait(id=run)
+                with skipping(state, site, 1):
+                    worker.post("/batch", id=run, source=source, script=script, repeat=5)
+                    worker.wait(id=run)
+                until(lambda: drifts(observer, worker.pid, source) == expected,  # pylint: disable=cell-var-from-loop
+                      f"a drift of {expected}")
             assert philoscope("reset", f"--state.dir={state}").returncode == OK
 
 

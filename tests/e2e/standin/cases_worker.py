@@ -306,8 +306,29 @@ def case_depth_from_back_pressure(_):
         compare.same(worker.oracle().select("philotes_buffer_depth"), expected, "the oracle's depth")
         worker.post("/size", id=run, source=TWO[0], size=99, error=True)
         assert not told(observer, worker, "oldest_event_age_seconds")
-        info = observer.scrape().select("philoscope_probe_info", metric="philotes_buffer_oldest_event_age_seconds", service="worker")
-        assert {dict(key)["reason"] for key in info} == {"function_absent"}, info
+        assert reason_of(observer, "buffer_oldest_event_age_seconds") == {("skipped", "function_absent")}
+
+
+def reason_of(observer, metric):
+    return {(dict(key)["state"], dict(key)["reason"])
+            for key in observer.scrape().select("philoscope_probe_info", metric=f"philotes_{metric}", service="worker")}
+
+
+def case_depth_without_back_pressure(_):
+    """It is told all the same by a Philotes with metrics; by one without, nobody asks, and that is said."""
+    for binary in BOTH:
+        with Worker(fixture(binary)) as worker, Observer() as observer:
+            observer.sees(worker.pid, BOTH[binary])
+            run = worker.start(**{**batch_order([{"rows": [3]}]), "sources": TWO, "events": 3, "end": "hold",
+                                  "backpressure": {"off": True}, "checkpoint": {"ms": 5}})
+            worker.wait(id=run)
+            if BOTH[binary] == "attached":
+                until(lambda: told(observer, worker, "depth").keys() == {frozenset({("source", source)}) for source in TWO},
+                      "the depths")
+                assert reason_of(observer, "buffer_depth") == {("attached", "")}
+            else:
+                until(lambda: reason_of(observer, "buffer_depth") == {("skipped", "backpressure_off")}, "the reason")
+                assert not told(observer, worker, "depth")
 
 
 # ---- Iceberg ----
@@ -430,3 +451,60 @@ def case_writes_left_by_panic_and_goexit(_):
                 iceberg_durations(scrape, worker, run)
                 batch_durations(scrape, worker, run)
             abandoned(observer, worker, len(TWO) * len(STAGES) * calls)
+
+
+# ---- the end in the middle of it all ----
+
+def expected_of(lanes, batches):
+    """The driver's own tallies as series of counters."""
+    found = {}
+
+    def add(name, value, **labels):
+        if value:
+            found.setdefault(f"philotes_{name}", {})[frozenset(labels.items())] = value
+
+    for lane in lanes:
+        for label, count in lane["attempts_by_label"].items():
+            table, operation = label.rsplit(" ", 1)
+            add("cdc_events_total", count, source=lane["source"], table=table, operation=operation)
+        add("cdc_errors_total", lane["buffer_errors"], source=lane["source"], error_type="buffer")
+    for batch in batches:
+        source = batch["source"]
+        for status in ("success", "failed"):
+            add("buffer_batches_total", batch[status], source=source, status=status)
+        add("buffer_events_processed_total", batch["events_processed"], source=source)
+        add("buffer_dlq_total", batch["dead_letters"], source=source)
+        for name, tally in (("commits_total", "commits"), ("rows_written_total", "rows"), ("bytes_written_total", "bytes")):
+            for table, count in batch[tally].items():
+                add(f"iceberg_{name}", count, source=source, table=table)
+        for label, count in batch["failures"].items():
+            table, stage = label.rsplit(" ", 1)
+            add("iceberg_failures_total", count, source=source, table=table, stage=stage)
+    return found
+
+
+def case_sigterm_in_the_middle(_):
+    """Of events, batches, writes and retries: what was done until then is counted, and nothing is left open."""
+    for binary in BOTH:
+        with Worker(fixture(binary)) as worker, Observer() as observer:
+            observer.sees(worker.pid, BOTH[binary])
+            order = batch_order(ALL_ENDS + WRITES, repeat=100000)
+            order.update(sources=TWO, events=1000000, fail_attempts=1, fail_every=3, checkpoint={"ms": 5, "fail_every": 3},
+                         no_stamps=True)
+            worker.start(**order)
+            pid = str(worker.pid)
+            until(lambda: all(observer.scrape().total(f"philotes_{name}", pid=pid)  # pylint: disable=cell-var-from-loop
+                              for name in (*CDC[:3], *BUFFER[1:4], "iceberg_failures_total")), "some of everything")
+            code, rest = worker.stop()
+            assert code == 0, code
+            (ended,) = json.loads(rest)["exit"]
+            assert all(batch["steps"] < 100000 * len(ALL_ENDS + WRITES) for batch in ended["batches"]), "it was over before"
+            until(lambda: observer.scrape().total("philoscope_targets") == 0, "the end of the target")
+            scrape = observer.scrape()
+            for name, series in expected_of(ended["lanes"], ended["batches"]).items():
+                compare.same(scrape.select(name, drop=("service",), pid=pid), series, name)
+            for lane in ended["lanes"]:  # an event is lost when its back-off is cut short, which has no attempt behind it
+                seen = scrape.one("philotes_cdc_retries_total", pid=pid, source=lane["source"])
+                assert seen == lane["retries"] + lane["lost"], f"{seen} retries, {lane}"
+            assert not scrape.select("philotes_cdc_pipeline_state", pid=pid), "a gauge of the dead"
+            compare.no_drops(scrape)
