@@ -19,7 +19,7 @@ static size_t nmaps;
 
 struct task_struct host_task;
 __u64 host_mono_ns, host_tai_ns, host_fault_start, host_fault_end;
-unsigned int host_events;
+unsigned int host_calls, host_events;
 
 static struct host_map *find(void *map)
 {
@@ -106,6 +106,7 @@ void *bpf_map_lookup_elem(void *map, const void *key)
 {
 	struct host_map *m = find(map);
 
+	host_calls++;
 	for (size_t i = 0; i < m->n; i++)
 		if (memcmp(m->keys[i], key, m->key_size) == 0)
 			return m->values[i];
@@ -117,6 +118,7 @@ long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 fl
 	struct host_map *m = find(map);
 	void *old = bpf_map_lookup_elem(map, key);
 
+	host_calls++;
 	if (old && flags == BPF_NOEXIST)
 		return -EEXIST;
 	if (!old && flags == BPF_EXIST)
@@ -134,6 +136,7 @@ long bpf_map_delete_elem(void *map, const void *key)
 {
 	struct host_map *m = find(map);
 
+	host_calls++;
 	for (size_t i = 0; i < m->n; i++) {
 		if (memcmp(m->keys[i], key, m->key_size) != 0)
 			continue;
@@ -151,6 +154,7 @@ long bpf_probe_read_user(void *dst, __u32 size, const void *address)
 {
 	__u64 start = (__u64)(uintptr_t)address;
 
+	host_calls++;
 	/* The first page is never mapped; a fault leaves zeroes, like the kernel's helper. */
 	if (start < 4096 || (start < host_fault_end && start + size > host_fault_start)) {
 		memset(dst, 0, size);

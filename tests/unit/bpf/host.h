@@ -107,6 +107,9 @@ extern __u64 host_mono_ns, host_tai_ns;
 /* Reads that touch [start, end) fail, as they do on a page that is not resident. */
 extern __u64 host_fault_start, host_fault_end;
 
+/* Calls of helpers that look at maps, at memory of a process, or at a socket as TCP's. */
+extern unsigned int host_calls;
+
 /* What was sent to ring buffers since host_reset. */
 extern unsigned int host_events;
 

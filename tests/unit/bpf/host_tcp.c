@@ -6,6 +6,7 @@ __u32 host_written_len;
 
 struct tcp_sock *bpf_skc_to_tcp_sock(void *sk)
 {
+	host_calls++;
 	return ((struct sock *)sk)->sk_protocol == IPPROTO_TCP ? sk : NULL;
 }
 

@@ -20,6 +20,35 @@ static void test_a_process_that_is_no_target_is_not_counted(void **state)
 	assert_int_equal(host_map_len(&connects), 0);
 }
 
+#define ASSERT_ONE_CALL(program)                 \
+	do {                                     \
+		host_calls = 0;                  \
+		program;                         \
+		assert_int_equal(host_calls, 1); \
+	} while (0)
+
+/* All that it pays for each program is one look-up. */
+static void test_a_process_that_is_no_target_pays_one_look_up(void **state)
+{
+	struct connection c = {0};
+	struct sock *sk = sock_of(&c);
+
+	(void)state;
+	run_as(&next_task);
+	there(&c, false);
+	for (size_t i = 0; i < SOCKET_WAYS; i++) {
+		way = socket_ways[i];
+		ASSERT_ONE_CALL(socket_state_body(sk, TCP_SYN_SENT, way));
+		ASSERT_ONE_CALL(socket_state_body(sk, TCP_ESTABLISHED, way));
+		ASSERT_ONE_CALL(socket_sent_body(sk, 10, way));
+		ASSERT_ONE_CALL(socket_send_begin_body(sk, way));
+		ASSERT_ONE_CALL(socket_send_end_body(sk, way));
+		ASSERT_ONE_CALL(socket_receive_body(sk, way));
+		ASSERT_ONE_CALL(socket_resend_body(sk, way));
+		ASSERT_ONE_CALL(socket_destroy_body(sk, way));
+	}
+}
+
 static void test_sockets_of_other_protocols_are_not_counted(void **state)
 {
 	struct connection c = {0};
@@ -400,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_process_that_is_no_target_is_not_counted),
+	    TEST(a_process_that_is_no_target_pays_one_look_up),
 	    TEST(sockets_of_other_protocols_are_not_counted),
 	    TEST(a_connect_that_succeeds),
 	    TEST(a_connect_that_fails_and_is_tried_again),

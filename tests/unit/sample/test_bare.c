@@ -240,10 +240,16 @@ static bool runs_here(const struct fixture *row)
 #endif
 }
 
+/* These are not seen with the stand-in, which needs a newer Go. */
+static bool is_wanted(const struct fixture *row)
+{
+	return !row->arm64 && !row->external && (row->minor == 19 || row->minor == 21);
+}
+
 static void test_figures_at_rest(void **state)
 {
 	struct fixture rows[FIXTURE_MAX];
-	size_t n = fixtures_list(rows), programs = 0, compared = 0;
+	size_t n = fixtures_list(rows), programs = 0, wanted = 0, compared = 0;
 
 	(void)state;
 	if (n == 0)
@@ -253,9 +259,14 @@ static void test_figures_at_rest(void **state)
 			continue;
 		compared += follow(&rows[i]);
 		programs++;
+		wanted += is_wanted(&rows[i]);
 	}
 	print_message("%zu programs, %zu figures\n", programs, compared);
+#ifdef __x86_64__
+	assert_true(wanted >= 4); /* two releases, each as executable of both kinds */
+#else
 	assert_true(programs > 0);
+#endif
 }
 
 int main(void)
