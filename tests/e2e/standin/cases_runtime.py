@@ -340,9 +340,9 @@ def case_runtime_of_a_zombie(_):
         assert not any(found[kind] for kind in ("refused", "wrong", "failed")), found
 
 
-def case_runtime_of_a_process_that_ends_unnoticed(_):
-    """One that nothing was counted of: no event tells of its end. It is counted as gone once, not at each scrape."""
-    with Observer(*all_collectors_off(but=("runtime", "process"))) as observer, Worker() as worker:
+def ends_unnoticed(observer):
+    """How often a process is counted as gone that is killed: by five scrapes, none of which shows it."""
+    with Worker() as worker:
         observer.sees(worker.pid, "")
         before = drops(fresh(observer))
         os.kill(worker.pid, signal.SIGKILL)
@@ -351,9 +351,16 @@ def case_runtime_of_a_process_that_ends_unnoticed(_):
             scrape = observer.scrape()
             assert not own(scrape, worker.pid) and not scrape.select("go_info", pid=str(worker.pid))
         after = drops(scrape)
-        # A slow look for processes may forget it first; others of this host may end meanwhile.
-        assert after["gone"] - before["gone"] <= 2, (before, after)
         assert all(after[kind] == before[kind] for kind in ("refused", "wrong", "failed")), (before, after)
+        return after["gone"] - before["gone"]
+
+
+def case_runtime_of_a_process_that_ends_unnoticed(_):
+    """One that nothing was counted of: no event tells of its end. It is counted as gone once, not at each scrape."""
+    with Observer(*all_collectors_off(but=("runtime", "process"))) as observer:
+        gone = [ends_unnoticed(observer) for _ in range(3)]
+        # Once for either family. A slow look for processes may forget it first; others of this host may end meanwhile.
+        assert 2 in gone and max(gone) <= 2, gone
 
 
 def case_runtime_of_processes_that_end_during_scrapes(_):

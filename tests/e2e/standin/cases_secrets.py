@@ -78,9 +78,10 @@ def case_secrets_stay_with_the_target(folder):
             assert_bytes(observer, client, "source", server)  # its configuration has been read
             held = pathlib.Path(f"/proc/{client.pid}/environ").read_bytes()
             assert all(secret.encode() in held for secret in SECRETS)
-            for path in ("/", "/metrics"):
+            for path in ("/", "/metrics", "/api/v1/state"):
                 assert_no_secret(path, fetch(observer.port, path))
             assert_no_secret("inspect", run("inspect", str(client.pid)) + run("inspect", str(client.pid), "--json"))
+            assert_no_secret("doctor", run("doctor"))
             assert_no_secret("status", run("status", f"--state.dir={state}"))
             total = 0
             for where, data in memory_of(observer.pid):

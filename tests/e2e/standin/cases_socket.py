@@ -2,8 +2,10 @@
 """Sockets by peer: bytes, connects, answers and retransmits equal what the peers saw."""
 import contextlib
 import pathlib
+import re
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -393,6 +395,48 @@ def case_socket_connect_to_nowhere(_):
         assert seen.value("connects_total", "buffer", result="success") == 0
         assert seen.value("connect_duration_seconds_count", "buffer") == 0
         assert seen.value("retransmits_total", "buffer") >= 1
+
+
+def case_socket_connect_that_is_slow(_):
+    """Its SYN is lost, and sent again: the time from the first one until it is established, as long as the client waits at most."""
+    with Namespace() as space, Peer(sink, address=(space.far, 0), namespace=space.path) as server:
+        with watched(buffer_at(server.port, space.far)) as (observer, client):
+            lose = ("INPUT", "-p", "tcp", "--syn", "-j", "DROP")
+            space.run("iptables", "-A", *lose)
+            took = []
+
+            def dial():
+                begun = time.monotonic()
+                client.do("close", id=client.dial(server.port, host=space.far))
+                took.append(time.monotonic() - begun)
+
+            dialing = threading.Thread(target=dial)
+            dialing.start()
+            until(lambda: Socketed(observer.scrape(), client.pid).value("retransmits_total", "buffer") >= 1, "a SYN that is sent again")
+            space.run("iptables", "-D", *lose)
+            dialing.join()
+            seen = Socketed(observer.scrape(), client.pid)
+            assert seen.value("connect_duration_seconds_count", "buffer") == seen.value("connects_total", "buffer", result="success") == 1
+            total = seen.value("connect_duration_seconds_sum", "buffer")
+            assert 1 <= total <= took[0], f"{total} s, of {took} s of the client; a SYN is sent again after a second"
+
+
+def smoothed_rtt(port):
+    """As TCP itself has it of the only connection to this port, in seconds."""
+    text = subprocess.run(["ss", "-tinH", "dport", "=", f":{port}"], check=True, capture_output=True, text=True).stdout
+    return float(re.search(r"\brtt:([0-9.]+)/", text)[1]) / 1000
+
+
+def case_socket_round_trip(_):
+    """Of the connection that was used last, what TCP says of it, when nothing moves any more."""
+    with between(echo) as (observer, client, server):
+        connection = client.dial(server.port)
+        for _ in range(20):
+            client.do("write", id=connection, bytes=100)
+            client.do("read", id=connection, bytes=100)
+        seen, expected = Socketed(observer.scrape(), client.pid).value("rtt_seconds", "buffer"), smoothed_rtt(server.port)
+        assert abs(seen - expected) <= 1.5e-6, f"{seen} s, TCP says {expected} s"
+        client.do("close", id=connection)
 
 
 def case_socket_in_another_network_namespace(_):
