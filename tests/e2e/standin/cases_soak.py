@@ -34,7 +34,8 @@ def pipeline_order(orders):
             "churn": orders.randint(0, 8), "fail_attempts": orders.randint(0, 3),
             "fail_every": orders.randint(5, 50), "permanent_every": orders.choice([0, 17]),
             "timestamp": orders.choice(["wall", "mono"]), "lag_ms": [0, orders.randint(-5000, 5000)],
-            "fresh_strings": orders.random() < 0.5, "no_stamps": True}
+            "fresh_strings": orders.random() < 0.5, "no_stamps": True,
+            "checkpoint": {"ms": 5, "fail_every": orders.choice([0, 3])}, "end": orders.choice(["close", "stop", "error"])}
 
 
 def batches_order(orders):
@@ -62,6 +63,8 @@ def mixed_load_with_faults(minutes):
             rounds += 1
             if rounds == ROUNDS_TO_WARM_UP:
                 early = resident_kib(observer.pid)
+        audited = {dict(key)["counter"] for key in observer.scrape().select("philoscope_audit_drift", pid=str(worker.pid))}
+        assert audited == {"events", "events_buffered", "source_errors", "batches", "events_processed", "dlq"}, audited
         late = resident_kib(observer.pid)
         assert late <= early * 1.1 + 1024, f"the observer grew from {early} to {late} KiB in {rounds} rounds"
         print(f"{rounds} rounds, {early} KiB after {ROUNDS_TO_WARM_UP} and {late} KiB at the end", flush=True)
