@@ -25,7 +25,7 @@ class Bench:
         self.has_metrics = True  # of an API server: of its own
         self._server, self._folder = server, folder
         self._binary, self._observer_binary = binary, observer_binary
-        self._prefix, self._backpressure = name, backpressure
+        self._prefix, self.has_backpressure = name, backpressure
         self._made = 0
         self._stack = contextlib.ExitStack()
 
@@ -57,7 +57,7 @@ class Bench:
 
     def worker(self, pair, environment=None, observed_by=None, **settings):
         """`observed_by` an observer that has found it before it has done anything."""
-        settings.setdefault("BACKPRESSURE_ENABLED", str(self._backpressure).lower())
+        settings.setdefault("BACKPRESSURE_ENABLED", str(self.has_backpressure).lower())
         worker = Worker(self._binary, self._folder, pair, self.store, self.catalog, environment,
                         held=observed_by is not None, **settings)
         self._stack.callback(worker.stop)

@@ -12,7 +12,7 @@ import time
 from datetime import datetime
 
 import workload
-from checks import (check_after_exit, check_counter, check_drops, check_durations, check_events,
+from checks import (check_after_exit, check_audit, check_counter, check_drops, check_durations, check_events,
                     check_lag_gauges, check_lag_histograms, check_newest, check_probes, check_state,
                     check_unharmed, equal_rows, settled_scrape, wait_buffered, whole)
 from util import settle, wait_for
@@ -85,6 +85,7 @@ def observer_first(bench):
     check_lag_histograms(bench, scrape, pair)
     check_newest(bench, scrape, pair)
     check_probes(bench, scrape)
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     check_after_exit(bench, observer, pair.source_label, work.expected)
     check_drops(bench, observer.scrape())
@@ -108,6 +109,7 @@ def observer_late(bench):
     check_events(bench, scrape, pair.source_label, after.expected)
     # The first event may have been begun before the attach, for all that can be seen: it has no duration.
     check_durations(bench, scrape, pair.source_label, after.total() - 1)
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     check_after_exit(bench, observer, pair.source_label, after.expected)
     check_drops(bench, observer.scrape())
@@ -143,6 +145,7 @@ def observer_during_load(bench):
     # One event may have begun before the attach and come in after the look at the buffer.
     least = work.total() - missed - 1
     settle(lambda: sum(observer.scrape().events(pair.source_label).values()) >= least)
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     scrape = observer.scrape()
     seen = sum(scrape.events(pair.source_label).values())
@@ -183,6 +186,7 @@ def observer_killed(bench):
     check_durations(bench, scrape, pair.source_label, work.total())
     check_state(bench, observer, pair.source_label, RUNNING, "after five kills")
     check_lag_histograms(bench, scrape, pair)
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     check_after_exit(bench, observer, pair.source_label, work.expected)
     check_drops(bench, observer.scrape())
@@ -202,6 +206,7 @@ def other_time_zone(bench):
     check_lag_gauges(bench, scrape, pair)
     check_lag_histograms(bench, scrape, pair)
     check_newest(bench, scrape, pair)
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     check_drops(bench, observer.scrape())
 
@@ -250,6 +255,7 @@ def failed_writes(bench):
     # Every attempt of the seven, two of three of the five; two more attempts each.
     check_counter(bench, observer, "philotes_cdc_errors_total", 21 + 10, source=pair.source_label, error_type="buffer")
     check_counter(bench, observer, "philotes_cdc_retries_total", 2 * 12, source=pair.source_label)
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     check_drops(bench, observer.scrape())
 
@@ -291,6 +297,7 @@ def paused_and_resumed(bench):
     scrape = settled_scrape(observer, pair.source_label, work.expected)
     check_events(bench, scrape, pair.source_label, work.expected)
     check_durations(bench, scrape, pair.source_label, work.total())
+    check_audit(bench, observer, pair.source_label)
     check_unharmed(bench, worker)
     check_drops(bench, observer.scrape())
 

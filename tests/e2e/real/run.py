@@ -29,7 +29,7 @@ from cases_batches import CASES as BATCH_CASES
 from cases_runtime import CASES as RUNTIME_CASES
 from cases_sockets import CASES as SOCKET_CASES
 from observer import inspect
-from sites import site_rows, wrong_sites
+from sites import dear_sites, site_rows, wrong_sites
 from util import settle
 from worker import MSG_PAUSED
 
@@ -124,6 +124,7 @@ def _inspect(run, section, binary):
         section.check(bool(section.sites), "inspect", "probe sites", "some", len(section.sites))
         section.equal("inspect", "sites that the file contradicts, or left out without a reason", [],
                       wrong_sites(answer, binary))
+        section.equal("inspect", "attached sites that are not emulated", [], dear_sites(answer))
 
 
 def _run_worker(run, binary, label):

@@ -37,3 +37,8 @@ def wrong_sites(answer, binary):
             if not good:
                 wrong.append(site.get("site"))
     return wrong
+
+
+def dear_sites(answer):
+    """Names of attached sites whose instruction the kernel has to single-step."""
+    return [site.get("site") for site in answer.get("sites", []) if site.get("state") == "attach" and site.get("cost") != "emulated"]
