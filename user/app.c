@@ -22,6 +22,7 @@
 #include "statedir.h"
 #include "util/cleanup.h"
 #include "util/monotonic.h"
+#include "util/wallclock.h"
 
 /* Only the safety net: processes announce themselves at exec. */
 #define RESCAN_SECONDS  30
@@ -340,25 +341,10 @@ static void on_retire(struct app *app)
 	}
 }
 
-/* A timer far ahead that the kernel cancels when the wall clock is set. */
-static int arm_clock(const struct app *app)
-{
-	struct itimerspec far = {.it_value.tv_sec = INT64_MAX / 1000000000LL - 1};
-
-	return timerfd_settime(app->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far,
-			       NULL) < 0
-		   ? -errno
-		   : 0;
-}
-
 static void on_clock_set(struct app *app)
 {
-	uint64_t expirations;
-
-	if (read(app->clock_fd, &expirations, sizeof(expirations)) < 0 && errno == ECANCELED)
-		log_info("the wall clock was set");
 	/* Armed first: a step between the two is told again. */
-	if (arm_clock(app) < 0 || probe_shared_sync_clock(app->shared) < 0)
+	if (wallclock_again(app->clock_fd) < 0 || probe_shared_sync_clock(app->shared) < 0)
 		log_warn("cannot follow the wall clock, ignoring");
 }
 
@@ -385,11 +371,11 @@ static int open_fds(struct app *app)
 	app->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	app->rescan_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	app->retire_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	app->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (app->epoll_fd < 0 || app->signal_fd < 0 || app->rescan_fd < 0 || app->retire_fd < 0 ||
-	    app->clock_fd < 0 || timerfd_settime(app->rescan_fd, 0, &rescan_timer, NULL) < 0)
+	    timerfd_settime(app->rescan_fd, 0, &rescan_timer, NULL) < 0)
 		return -errno;
-	return arm_clock(app);
+	app->clock_fd = wallclock_open();
+	return app->clock_fd < 0 ? app->clock_fd : 0;
 }
 
 static int watch_all(struct app *app)
