@@ -9,8 +9,22 @@
 #include "bind.bpf.h"
 #include "socket.bpf.h"
 
-int adopt_tgid;                       /* which process */
-struct ps_socket_target adopt_target; /* what it gets */
+/* What user space says: which process, and what it gets. */
+int adopt_tgid;
+struct ps_socket_target adopt_target;
+bool adopt_anew;    /* nobody has counted meanwhile: connections may be open that are not known */
+bool adopt_unruled; /* it is not known whom it talks to: the rules that it has stay */
+
+/* For a process that is a target already nothing is counted "from now on". */
+static __always_inline void adopt_prepare(const struct ps_process *process)
+{
+	const struct ps_socket_target *before = bpf_map_lookup_elem(&socket_targets, process);
+
+	adopt_target.adopting = !before || adopt_anew;
+	adopt_target.rules_number = before ? before->rules_number + 1 : 0;
+	if (before && adopt_unruled)
+		__builtin_memcpy(adopt_target.rules, before->rules, sizeof(adopt_target.rules));
+}
 
 /* Makes the process a target, and tells user space its cookie. */
 static __always_inline int socket_adopt_body(struct bpf_iter__task *ctx)
@@ -23,6 +37,7 @@ static __always_inline int socket_adopt_body(struct bpf_iter__task *ctx)
 	task_process_of(task, &process);
 	if (!process_bind(&process, task, adopt_target.image))
 		return 0;
+	adopt_prepare(&process);
 	if (bpf_map_update_elem(&socket_targets, &process, &adopt_target, BPF_ANY)) {
 		drop(PS_DROP_PROCESSES_FULL);
 		return 0;

@@ -89,7 +89,7 @@ static __always_inline __u8 socket_role(struct sock *sk, struct ps_socket *entry
 
 /* entry->key says who it belongs to from now on. */
 static __always_inline void socket_key(struct ps_socket *entry, const struct ps_process *process,
-				       __u8 role)
+				       const struct ps_socket_target *target, __u8 role)
 {
 	const __u64 *text;
 
@@ -97,6 +97,7 @@ static __always_inline void socket_key(struct ps_socket *entry, const struct ps_
 	role &= PS_ROLE_MASK; /* changes nothing: for the verifier */
 	text = (const __u64 *)socket_roles[role].text;
 	entry->role = role;
+	entry->rules_number = target->rules_number;
 	entry->key.process = *process;
 	entry->key.kind[PS_LABEL_PEER] = PS_LABEL_INLINE;
 	entry->key.len[PS_LABEL_PEER] = socket_roles[role].len;

@@ -98,7 +98,8 @@ static __always_inline struct ps_socket *socket_meet(struct sock *sk, struct tcp
 	entry = socket_add(sk);
 	if (!entry)
 		return 0;
-	socket_key(entry, process, accepted ? PS_ROLE_CLIENT : socket_role(sk, entry, target, way));
+	socket_key(entry, process, target,
+		   accepted ? PS_ROLE_CLIENT : socket_role(sk, entry, target, way));
 	entry->phase = PS_SOCKET_CONNECTED;
 	entry->retransmits = now->retransmits;
 	if (accepted && !target->adopting)
@@ -109,7 +110,7 @@ static __always_inline struct ps_socket *socket_meet(struct sock *sk, struct tcp
 	return entry;
 }
 
-/* Another target's call: the connection is its from now on. */
+/* Another target's call, or by other rules: the connection is its from now on, in that role. */
 static __always_inline void socket_move(struct sock *sk, struct ps_socket *entry,
 					const struct ps_process *process,
 					const struct ps_socket_target *target,
@@ -118,19 +119,20 @@ static __always_inline void socket_move(struct sock *sk, struct ps_socket *entry
 	bool open = entry->open;
 
 	socket_count_open(entry, false);
-	socket_key(entry, process,
+	socket_key(entry, process, target,
 		   entry->role == PS_ROLE_CLIENT ? PS_ROLE_CLIENT
 						 : socket_role(sk, entry, target, way));
 	socket_count_open(entry, open);
 }
 
 static __always_inline bool socket_is_owner(const struct ps_socket *entry,
-					    const struct ps_process *process)
+					    const struct ps_process *process,
+					    const struct ps_socket_target *target)
 {
 	const struct ps_process *owner = &entry->key.process;
 
 	return owner->tgid == process->tgid && owner->start_ns == process->start_ns &&
-	       owner->exec_id == process->exec_id;
+	       owner->exec_id == process->exec_id && entry->rules_number == target->rules_number;
 }
 
 /* False for the entry of another connection, whose memory the kernel has used again. */
@@ -172,7 +174,7 @@ static __always_inline struct ps_socket *socket_here(struct sock *sk, __u32 sent
 	entry = socket_known(sk, ret_now);
 	if (unlikely(!entry))
 		return socket_meet(sk, tp, ret_now, &process, target, sent, way);
-	if (unlikely(!socket_is_owner(entry, &process)))
+	if (unlikely(!socket_is_owner(entry, &process, target)))
 		socket_move(sk, entry, &process, target, way);
 	if (unlikely(entry->phase == PS_SOCKET_CONNECTING && tcp_is_open(ret_now->state)))
 		socket_established(entry, tp, ret_now, true, way);
@@ -258,7 +260,7 @@ static __always_inline void socket_connect(struct sock *sk, struct socket_way wa
 	if (!entry)
 		return;
 	tcp_look(sk, tp, way.typed, &now);
-	socket_key(entry, &process, socket_role(sk, entry, target, way));
+	socket_key(entry, &process, target, socket_role(sk, entry, target, way));
 	entry->phase = PS_SOCKET_CONNECTING;
 	entry->begun_ns = bpf_ktime_get_ns();
 	entry->retransmits = now.retransmits;

@@ -59,7 +59,9 @@ struct ps_socket_target {
 	__u32 image;
 	/* Until user space has told of the sockets that are open already (socket_files): a
 	 * connection that is met may be one of them. */
-	__u32 adopting;
+	__u16 adopting;
+	/* Which rules these are: a connection that has its role by others is asked again. */
+	__u16 rules_number;
 	struct ps_peer_rule rules[PS_PEER_RULES];
 };
 

@@ -52,6 +52,8 @@ struct ps_socket {
 	__u8 role;           /* enum ps_role */
 	__u8 is_loopback;    /* remote is */
 	struct ps_remote remote;
+	__u16 rules_number; /* of the rules that gave it its role */
+	__u8 pad[6];
 };
 
 PS_ASSERT_SIZE(ps_peer_key, PS_KEY_PEER_SIZE);
@@ -59,6 +61,6 @@ _Static_assert(__builtin_offsetof(struct ps_peer_key, bytes) ==
 		   __builtin_offsetof(struct ps_key, bytes),
 	       "the short key is the head of the long one");
 PS_ASSERT_SIZE(ps_remote, PS_ADDRESS_BYTES + 8);
-PS_ASSERT_SIZE(ps_socket, PS_KEY_PEER_SIZE + 56 + sizeof(struct ps_remote));
+PS_ASSERT_SIZE(ps_socket, PS_KEY_PEER_SIZE + 64 + sizeof(struct ps_remote));
 
 #endif

@@ -17,7 +17,7 @@
  * Another number means that nothing of it is understood. Raise it with every change of those: what
  * is checked of a pinned map is its sizes, never what its words mean.
  */
-#define PS_SCHEMA_VERSION 8
+#define PS_SCHEMA_VERSION 9
 
 /* Limits. A full map is a drop with a reason, never silence. */
 #define PS_MAX_PROCESSES  4096 /* processes of targets alive or not yet folded */

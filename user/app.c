@@ -25,9 +25,11 @@
 #include "util/wallclock.h"
 
 /* Only the safety net: processes announce themselves at exec. */
-#define RESCAN_SECONDS  30
+#define RESCAN_SECONDS    30
+/* Of reading an environment, one at each rescan. */
+#define ENVIRONMENT_TRIES 5
 /* Retiring looks at all records: however many processes end, it is done once in this time. */
-#define RETIRE_PAUSE_NS 1000000000ULL
+#define RETIRE_PAUSE_NS   1000000000ULL
 
 struct app {
 	const struct options *options;
@@ -152,7 +154,7 @@ static void consider(struct app *app, pid_t pid, const struct ps_process *proces
 	if (r == 0) {
 		if (observed.image->plan.metric_reason[PS_METRIC_SOCKET_SENT] == PLAN_REASON_NONE)
 			observed.socket_reason =
-			    sockets_adopt(app->sockets, pid, observed.image->number);
+			    sockets_adopt(app->sockets, pid, observed.image->number, false);
 		pthread_mutex_lock(&app->lock);
 		r = put_target(app, pid, stat.start_ticks, &finding, &observed, attached);
 		pthread_mutex_unlock(&app->lock);
@@ -224,12 +226,30 @@ static bool wants_retry(struct app *app, const struct target *target)
 	return wants;
 }
 
+/* A process whose environment could not be read: on a busy host that takes longer than it may. */
+static void retry_environment(struct app *app, const struct target *target)
+{
+	struct observed *observed = target->image;
+	enum plan_reason reason;
+
+	if (!observed || observed->socket_reason != PLAN_REASON_ENVIRONMENT_UNREADABLE ||
+	    observed->socket_tries == ENVIRONMENT_TRIES)
+		return;
+	observed->socket_tries++;
+	reason = sockets_adopt(app->sockets, target->pid, observed->image->number, true);
+	pthread_mutex_lock(&app->lock);
+	observed->socket_reason = reason;
+	pthread_mutex_unlock(&app->lock);
+	notify_alive(&app->notify);
+}
+
 static int rescan_visit(void *ctx, pid_t pid)
 {
 	struct app *app = ctx;
 	struct target *target = target_find(&app->targets, pid);
 
 	if (target && is_unchanged(target) && !wants_retry(app, target)) {
+		retry_environment(app, target);
 		target->seen = true;
 		return 0;
 	}

@@ -20,6 +20,7 @@ struct observed {
 	bool settled;
 	struct identity identity;
 	enum plan_reason socket_reason; /* what is wrong with how its sockets are counted */
+	unsigned int socket_tries;      /* to find that out again */
 };
 
 struct samples;

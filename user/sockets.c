@@ -86,9 +86,10 @@ static enum plan_reason make_rules(pid_t pid, struct ps_socket_target *target)
 	return ambiguous ? PLAN_REASON_AMBIGUOUS_PEER : PLAN_REASON_NONE;
 }
 
-enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t image)
+enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t image, bool again)
 {
 	struct ps_socket_target target = {.image = image};
+	unsigned int flags = again ? PROBE_SOCKET_AGAIN : 0;
 	enum plan_reason reason;
 	struct ps_process process;
 	int r;
@@ -96,7 +97,9 @@ enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t imag
 	if (!sockets->probe)
 		return sockets->reason;
 	reason = make_rules(pid, &target);
-	r = probe_socket_adopt(sockets->probe, pid, &target, &process);
+	if (reason == PLAN_REASON_ENVIRONMENT_UNREADABLE)
+		flags |= PROBE_SOCKET_UNRULED;
+	r = probe_socket_adopt(sockets->probe, pid, &target, flags, &process);
 	if (r == 0 || r == -ESRCH)
 		return reason;
 	log_warn("cannot count the sockets of process %d: %s, ignoring", pid, strerror(-r));

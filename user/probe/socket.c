@@ -50,6 +50,7 @@ struct probe_socket {
 	struct bpf_program *programs[MAX_PARTS]; /* skel's; NULL = not on this kernel */
 	struct bpf_link *links[MAX_PARTS];       /* owned */
 	bool pinned;                             /* they outlive us */
+	bool anew; /* an earlier observer has left none that took their place */
 	int pin_error;
 	bool whole_system; /* iterators can't be told which process */
 };
@@ -157,25 +158,30 @@ static int pin_path(const struct state *state, const char *program, const char *
 	return state_path(state, ret_path, STATE_SOCKETS "/%s%s", program, suffix);
 }
 
-/* Program and counters of an earlier observer's link go with its pin: what was skipped stays. */
-static void keep_recursions(const struct state *state, const char *path)
+/*
+ * Program and counters of an earlier observer's link go with its pin: what was skipped stays. False
+ * when there is no such link.
+ */
+static bool keep_recursions(const struct state *state, const char *path)
 {
 	_cleanup_close_ int link = bpf_obj_get(path), program = -1;
 	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
 
 	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len) < 0)
-		return;
+		return false;
 	program = bpf_prog_get_fd_by_id(info.prog_id);
 	state_drop(state, PS_DROP_RECURSION, program_recursions(program));
+	return true;
 }
 
 /*
  * Pins one link in the place of an earlier observer's, in one step: until then both count, and what
  * one of them has added the other one sees as added.
  */
-static int pin(const struct state *state, const char *program, const struct bpf_link *link)
+static int pin(struct probe_socket *socket, const char *program, const struct bpf_link *link)
 {
+	const struct state *state = socket->state;
 	struct state_path path, fresh;
 	int r = pin_path(state, program, "", &path);
 
@@ -188,7 +194,7 @@ static int pin(const struct state *state, const char *program, const struct bpf_
 	FAULT_POINT(pin_socket);
 	if (r < 0)
 		return r;
-	keep_recursions(state, path.text);
+	socket->anew |= !keep_recursions(state, path.text);
 	r = rename(fresh.text, path.text) < 0 ? -errno : 0;
 	FAULT_POINT(rename_socket);
 	return r;
@@ -211,8 +217,9 @@ static void keep(struct probe_socket *socket)
 
 	for (size_t i = 0; i < MAX_PARTS && r == 0; i++)
 		if (socket->links[i])
-			r = pin(socket->state, parts[socket->backend][i].program, socket->links[i]);
+			r = pin(socket, parts[socket->backend][i].program, socket->links[i]);
 	socket->pinned = r == 0 && state_is_kept(socket->state);
+	socket->anew |= !socket->pinned;
 	socket->pin_error = r == -ENOENT ? 0 : r;
 	state_remove_sockets(socket->state, socket->pinned ? is_part : NULL, socket);
 }
@@ -349,14 +356,16 @@ static int set_adopted(const struct probe_socket *socket, const struct ps_proces
 }
 
 int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
-		       const struct ps_socket_target *target, struct ps_process *ret_process)
+		       const struct ps_socket_target *target, unsigned int flags,
+		       struct ps_process *ret_process)
 {
 	struct ps_process process;
 	int r;
 
 	socket->skel->bss->adopt_tgid = pid;
 	socket->skel->bss->adopt_target = *target;
-	socket->skel->bss->adopt_target.adopting = 1;
+	socket->skel->bss->adopt_anew = socket->anew && !(flags & PROBE_SOCKET_AGAIN);
+	socket->skel->bss->adopt_unruled = flags & PROBE_SOCKET_UNRULED;
 	r = iterate(socket, socket->skel->progs.socket_adopt, pid, &process, sizeof(process));
 	if (r == -ENODATA)
 		return kill(pid, 0) < 0 && errno == ESRCH ? -ESRCH : -ENOSPC;

@@ -311,6 +311,34 @@ static void test_older_accepted_connections_too(void **state)
 	assert_bytes("client", 6, 4);
 }
 
+/* What it did before stays where it was counted. */
+static void test_other_rules_for_open_connections(void **state)
+{
+	struct ps_socket_target *target = bpf_map_lookup_elem(&socket_targets, &own);
+	struct connection c = {0}, accepted = {0};
+
+	(void)state;
+	there(&c, false);
+	remote(&c, "10.0.0.1", 5432);
+	there(&accepted, true);
+	send_bytes(&c, 10);
+	send_bytes(&accepted, 1);
+	assert_bytes("source", 10, 0);
+	target->rules[0].role = PS_ROLE_BUFFER;
+	send_bytes(&c, 20);
+	assert_bytes("source", 30, 0);
+	target->rules_number++;
+	send_bytes(&c, 30);
+	send_bytes(&accepted, 2);
+	send_bytes(&c, 40);
+	assert_bytes("source", 30, 0);
+	assert_bytes("buffer", 70, 0);
+	assert_bytes("client", 3, 0);
+	assert_int_equal(peer("source")->open, 0);
+	assert_int_equal(peer("buffer")->open, 1);
+	assert_int_equal(peer("client")->open, 1);
+}
+
 static void test_a_listening_socket_is_no_connection(void **state)
 {
 	struct connection c = {0};
@@ -446,6 +474,7 @@ int main(void)
 	    TEST(accepted_connections_count_from_their_first_byte),
 	    TEST(older_connections_count_from_now_on),
 	    TEST(older_accepted_connections_too),
+	    TEST(other_rules_for_open_connections),
 	    TEST(a_listening_socket_is_no_connection),
 	    TEST(a_stale_entry_is_made_anew),
 	    TEST(a_passed_connection_counts_for_who_uses_it),

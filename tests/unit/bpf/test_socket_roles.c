@@ -17,7 +17,8 @@ static int setup(void **state)
 	task.cgroups = &css;
 	host_written_len = 0;
 	adopt_tgid = 77;
-	adopt_target = (struct ps_socket_target){.image = 7, .adopting = 1};
+	adopt_target = (struct ps_socket_target){.image = 7};
+	adopt_anew = adopt_unruled = false;
 	return 0;
 }
 
@@ -86,7 +87,7 @@ static void test_every_role_has_its_text(void **state)
 		const struct ps_process process = {.tgid = 1};
 		struct ps_socket entry = {0};
 
-		socket_key(&entry, &process, role);
+		socket_key(&entry, &process, &(struct ps_socket_target){0}, role);
 		assert_int_equal(entry.key.len[0], strlen(words[role]));
 		assert_memory_equal(entry.key.bytes, words[role], strlen(words[role]));
 	}
@@ -125,6 +126,42 @@ static void test_adopting_makes_a_target(void **state)
 	assert_string_equal(
 	    ((struct ps_process_cgroups *)host_map_value(&process_cgroups, 0))->names[0],
 	    "philotes.service");
+}
+
+static const struct ps_socket_target *adopted(bool anew, bool unruled, __u16 port)
+{
+	const struct ps_process process = {.start_ns = 111, .tgid = 77, .exec_id = 5};
+
+	adopt_target.rules[0] = rule(NULL, port, PS_MATCH_ANY, PS_ROLE_BUFFER);
+	adopt_anew = anew;
+	adopt_unruled = unruled;
+	adopt(&task);
+	return bpf_map_lookup_elem(&socket_targets, &process);
+}
+
+/* Only where nobody has counted may there be connections that are not known. */
+static void test_adopting_again(void **state)
+{
+	const struct ps_socket_target *target = adopted(false, false, 1);
+
+	(void)state;
+	assert_int_equal(target->adopting, 1);
+	assert_int_equal(target->rules_number, 0);
+	target = adopted(false, false, 2);
+	assert_int_equal(target->adopting, 0);
+	assert_int_equal(target->rules_number, 1);
+	assert_int_equal(target->rules[0].port, 2);
+	target = adopted(true, false, 3);
+	assert_int_equal(target->adopting, 1);
+	assert_int_equal(target->rules_number, 2);
+}
+
+static void test_rules_that_are_not_known_stay(void **state)
+{
+	(void)state;
+	assert_int_equal(adopted(false, true, 1)->rules[0].port, 1); /* there were none */
+	assert_int_equal(adopted(false, true, 2)->rules[0].port, 1);
+	assert_int_equal(adopted(false, false, 3)->rules[0].port, 3);
 }
 
 static void test_only_the_one_that_is_meant(void **state)
@@ -195,9 +232,14 @@ static void test_open_connections_are_taken_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(the_first_rule_that_fits),        TEST(no_rule_is_other),
-	    TEST(every_role_has_its_text),         TEST(adopting_makes_a_target),
-	    TEST(only_the_one_that_is_meant),      TEST(a_process_of_another_image_stays_its),
+	    TEST(the_first_rule_that_fits),
+	    TEST(no_rule_is_other),
+	    TEST(every_role_has_its_text),
+	    TEST(adopting_makes_a_target),
+	    TEST(adopting_again),
+	    TEST(rules_that_are_not_known_stay),
+	    TEST(only_the_one_that_is_meant),
+	    TEST(a_process_of_another_image_stays_its),
 	    TEST(open_connections_are_taken_over),
 	};
 
