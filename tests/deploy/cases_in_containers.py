@@ -24,6 +24,7 @@ MODULES = (
     ("exposition", "privileged", QUICK),
     ("lifecycle", "privileged", LONG),
     ("page", "privileged", LONG),
+    ("retry", "privileged", LONG),
     ("runtime", "privileged", LONG),
     ("secrets", "least", QUICK),
     ("soak", "privileged", LONG),
