@@ -9,13 +9,14 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
+/* ECANCELED says that the clock was set once more since it was read: the timer is armed all the
+ * same (timerfd_setup() in fs/timerfd.c). */
 static int arm(int fd)
 {
 	const struct itimerspec far = {.it_value.tv_sec = INT64_MAX / 1000000000LL - 1};
+	int r = timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL);
 
-	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL) < 0
-		   ? -errno
-		   : 0;
+	return r < 0 && errno != ECANCELED ? -errno : 0;
 }
 
 int wallclock_open(void)
