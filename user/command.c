@@ -173,10 +173,8 @@ int command_doctor(int argc, char **argv)
 	_cleanup_(doctor_done) struct doctor doctor = {.root = ""};
 	_cleanup_strbuf_ struct strbuf out = {0};
 	bool json = false;
-	int r = command_usual_dir(&doctor.state_dir);
+	int r;
 
-	if (r != EXIT_OK)
-		return r;
 	for (int i = 0; i < argc; i++) {
 		const char *dir = command_state_dir(argv[i]);
 
@@ -189,6 +187,9 @@ int command_doctor(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	r = doctor.state_dir ? EXIT_OK : command_usual_dir(&doctor.state_dir);
+	if (r != EXIT_OK)
+		return r;
 	doctor_run(&doctor, doctor_host_checks, doctor_nhost_checks);
 	doctor_run(&doctor, doctor_kernel_checks, doctor_nkernel_checks);
 	doctor_run(&doctor, doctor_target_checks, doctor_ntarget_checks);
