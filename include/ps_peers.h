@@ -2,7 +2,8 @@
 /*
  * Sockets by peer: the roles, how a connection gets one, and what is counted. User space knows the
  * roles from the target's own configuration and writes them down as rules; a connection gets its
- * role once, when the programs meet it, so that its numbers never move to another series.
+ * role when the programs meet it, and again when there are other rules. What was counted by then
+ * never moves to another series.
  */
 #ifndef PS_PEERS_H
 #define PS_PEERS_H
@@ -53,7 +54,7 @@ struct ps_peer_rule {
 
 /*
  * socket_targets: struct ps_process -> this: the processes whose sockets are counted. Written by
- * user space.
+ * an iterator (adopt.bpf.h) and by user space.
  */
 struct ps_socket_target {
 	__u32 image;

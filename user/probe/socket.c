@@ -50,7 +50,7 @@ struct probe_socket {
 	struct bpf_program *programs[MAX_PARTS]; /* skel's; NULL = not on this kernel */
 	struct bpf_link *links[MAX_PARTS];       /* owned */
 	bool pinned;                             /* they outlive us */
-	bool anew; /* an earlier observer has left none that took their place */
+	bool anew; /* not each took the place of an earlier observer's: nobody may have counted */
 	int pin_error;
 	bool whole_system; /* iterators can't be told which process */
 };
