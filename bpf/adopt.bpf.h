@@ -15,12 +15,13 @@ struct ps_socket_target adopt_target;
 bool adopt_anew;    /* nobody has counted meanwhile: connections may be open that are not known */
 bool adopt_unruled; /* it is not known whom it talks to: the rules that it has stay */
 
-/* For a process that is a target already nothing is counted "from now on". */
+/* For a process that is a target already nothing is counted "from now on", unless whoever made it
+ * one did not live to tell of its connections. */
 static __always_inline void adopt_prepare(const struct ps_process *process)
 {
 	const struct ps_socket_target *before = bpf_map_lookup_elem(&socket_targets, process);
 
-	adopt_target.adopting = !before || adopt_anew;
+	adopt_target.adopting = !before || before->adopting || adopt_anew;
 	adopt_target.rules_number = before ? before->rules_number + 1 : 0;
 	if (before && adopt_unruled)
 		__builtin_memcpy(adopt_target.rules, before->rules, sizeof(adopt_target.rules));

@@ -128,7 +128,7 @@ static void test_adopting_makes_a_target(void **state)
 	    "philotes.service");
 }
 
-static const struct ps_socket_target *adopted(bool anew, bool unruled, __u16 port)
+static struct ps_socket_target *adopted(bool anew, bool unruled, __u16 port)
 {
 	const struct ps_process process = {.start_ns = 111, .tgid = 77, .exec_id = 5};
 
@@ -142,18 +142,21 @@ static const struct ps_socket_target *adopted(bool anew, bool unruled, __u16 por
 /* Only where nobody has counted may there be connections that are not known. */
 static void test_adopting_again(void **state)
 {
-	const struct ps_socket_target *target = adopted(false, false, 1);
+	struct ps_socket_target *target = adopted(false, false, 1);
 
 	(void)state;
 	assert_int_equal(target->adopting, 1);
 	assert_int_equal(target->rules_number, 0);
-	target = adopted(false, false, 2);
-	assert_int_equal(target->adopting, 0);
-	assert_int_equal(target->rules_number, 1);
-	assert_int_equal(target->rules[0].port, 2);
-	target = adopted(true, false, 3);
+	target = adopted(false, false, 2); /* the first time did not come to its end */
 	assert_int_equal(target->adopting, 1);
+	target->adopting = 0;
+	target = adopted(false, false, 3);
+	assert_int_equal(target->adopting, 0);
 	assert_int_equal(target->rules_number, 2);
+	assert_int_equal(target->rules[0].port, 3);
+	target = adopted(true, false, 4);
+	assert_int_equal(target->adopting, 1);
+	assert_int_equal(target->rules_number, 3);
 }
 
 static void test_rules_that_are_not_known_stay(void **state)
