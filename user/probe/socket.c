@@ -355,6 +355,22 @@ static int set_adopted(const struct probe_socket *socket, const struct ps_proces
 	return bpf_map_update_elem(probe_socket_targets_fd(socket), process, &target, BPF_EXIST);
 }
 
+/*
+ * Makes the process's open connections known, if it has any that the programs do not get to know by
+ * themselves. Not otherwise: the iterator does not hold the socket's lock, and where connections
+ * begin with their first byte it would have one counted twice that is met at the same time.
+ */
+static int tell_connections(struct probe_socket *socket, pid_t pid,
+			    const struct ps_process *process)
+{
+	int r;
+
+	if (!socket->skel->bss->adopt_target.adopting)
+		return 0;
+	r = iterate(socket, socket->skel->progs.socket_files, pid, NULL, 0);
+	return r == 0 ? set_adopted(socket, process) : r;
+}
+
 int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
 		       const struct ps_socket_target *target, unsigned int flags,
 		       struct ps_process *ret_process)
@@ -370,9 +386,7 @@ int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
 	if (r == -ENODATA)
 		return kill(pid, 0) < 0 && errno == ESRCH ? -ESRCH : -ENOSPC;
 	if (r == 0)
-		r = iterate(socket, socket->skel->progs.socket_files, pid, NULL, 0);
-	if (r == 0)
-		r = set_adopted(socket, &process);
+		r = tell_connections(socket, pid, &process);
 	if (r == 0)
 		*ret_process = process;
 	return r;
