@@ -36,6 +36,7 @@ struct entry {
 	uint64_t began_ns;
 	struct sample sample; /* the last one that was finished; nothing is known in it before */
 	int error;            /* its */
+	uint64_t highest[SAMPLE_MAX]; /* of what only goes up: the last value that was shown */
 };
 
 struct sampler {
@@ -123,19 +124,21 @@ static int (*const takers[SAMPLE_KIND_MAX])(const struct sample_target *, struct
 /*
  * Sums of what a program that runs moves from one place to another while one after the other is
  * read: what was there twice is missing the next time. What only goes up is not shown to fall,
- * which would be taken for another process.
+ * which would be taken for another process, also not behind a sample that lacks it.
  */
-static void keep_rising(const struct sample *last, struct sample *sample)
+static void keep_rising(uint64_t highest[static SAMPLE_MAX], struct sample *sample)
 {
 	static const enum sample_id rising[] = {SAMPLE_ALLOC_TOTAL_BYTES, SAMPLE_MALLOCS,
 						SAMPLE_FREES};
 
 	for (size_t i = 0; i < ARRAY_LEN(rising); i++) {
-		const struct sample_number *before = &last->numbers[rising[i]];
 		struct sample_number *now = &sample->numbers[rising[i]];
 
-		if (before->known && now->known && now->value < before->value)
-			now->value = before->value;
+		if (!now->known)
+			continue;
+		if (now->value < highest[rising[i]])
+			now->value = highest[rising[i]];
+		highest[rising[i]] = now->value;
 	}
 }
 
@@ -156,7 +159,7 @@ static void run(struct sampler *sampler, struct entry *entry)
 		free(entry);
 		return;
 	}
-	keep_rising(&entry->sample, &sample);
+	keep_rising(entry->highest, &sample);
 	entry->state = ENTRY_IDLE;
 	sampler->nawaited -= !entry->late;
 	entry->late = entry->stuck = false;

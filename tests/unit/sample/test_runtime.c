@@ -251,6 +251,18 @@ static void assert_made(struct sampler *sampler, const struct sample_target *tar
 	assert_int_equal(value_of(&result.sample, SAMPLE_ALLOC_TOTAL_BYTES), bytes);
 }
 
+/* A sample that can't be, without what was made. */
+static void assert_wrong_once(struct sampler *sampler, const struct sample_target *target)
+{
+	struct sampler_result result;
+
+	fake.total_free = 5000;
+	assert_int_equal(sampler_take(sampler, target, 1, UINT64_MAX / 4, &result), 0);
+	assert_int_equal(result.outcomes[SAMPLE_OF_RUNTIME], SAMPLER_WRONG);
+	assert_false(result.sample.numbers[SAMPLE_MALLOCS].known);
+	fake.total_free = 0;
+}
+
 /* Objects that were read twice, in a span and in the totals that they were moved to meanwhile. */
 static void test_what_only_goes_up(void **state)
 {
@@ -266,6 +278,8 @@ static void test_what_only_goes_up(void **state)
 	fake.mcaches[0].spans[2] = &fake.spans[0];
 	assert_made(sampler, &target, 15, 1080);
 	fake.spans[0].count_before = 9;
+	assert_made(sampler, &target, 15, 1080);
+	assert_wrong_once(sampler, &target);
 	assert_made(sampler, &target, 15, 1080);
 	fake.total_alloc = 2000;
 	fake.heap_stats[0].large = 16;
