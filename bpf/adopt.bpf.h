@@ -12,7 +12,6 @@
 /* What user space says: which process, and what it gets. */
 int adopt_tgid;
 struct ps_socket_target adopt_target;
-bool adopt_anew;    /* nobody has counted meanwhile: connections may be open that are not known */
 bool adopt_unruled; /* it is not known whom it talks to: the rules that it has stay */
 
 /* For a process that is a target already nothing is counted "from now on", unless whoever made it
@@ -21,8 +20,8 @@ static __always_inline void adopt_prepare(const struct ps_process *process)
 {
 	const struct ps_socket_target *before = bpf_map_lookup_elem(&socket_targets, process);
 
-	adopt_target.adopting = !before || before->adopting || adopt_anew;
-	adopt_target.rules_number = before ? before->rules_number + 1 : 0;
+	adopt_target.adopting = !before || before->adopting;
+	adopt_target.rules_number = before ? before->rules_number + !adopt_unruled : 0;
 	if (before && adopt_unruled)
 		__builtin_memcpy(adopt_target.rules, before->rules, sizeof(adopt_target.rules));
 }

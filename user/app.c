@@ -45,6 +45,7 @@ struct app {
 	struct endpoint *endpoint;
 	struct notify notify;
 	unsigned int left_over; /* processes that the last scan could not look at */
+	bool waited;            /* in this scan, for an environment in vain: once is long enough */
 	int epoll_fd, signal_fd, rescan_fd, retire_fd, clock_fd;
 	uint64_t retire_ns; /* when retire_fd goes off, CLOCK_MONOTONIC; UINT64_MAX = it does not */
 	bool stop;
@@ -154,7 +155,7 @@ static void consider(struct app *app, pid_t pid, const struct ps_process *proces
 	if (r == 0) {
 		if (observed.image->plan.metric_reason[PS_METRIC_SOCKET_SENT] == PLAN_REASON_NONE)
 			observed.socket_reason =
-			    sockets_adopt(app->sockets, pid, observed.image->number, false);
+			    sockets_adopt(app->sockets, pid, observed.image->number);
 		pthread_mutex_lock(&app->lock);
 		r = put_target(app, pid, stat.start_ticks, &finding, &observed, attached);
 		pthread_mutex_unlock(&app->lock);
@@ -233,13 +234,14 @@ static void retry_environment(struct app *app, const struct target *target)
 	enum plan_reason reason;
 
 	if (!observed || observed->socket_reason != PLAN_REASON_ENVIRONMENT_UNREADABLE ||
-	    observed->socket_tries == ENVIRONMENT_TRIES)
+	    observed->socket_tries == ENVIRONMENT_TRIES || app->waited)
 		return;
 	observed->socket_tries++;
-	reason = sockets_adopt(app->sockets, target->pid, observed->image->number, true);
+	reason = sockets_adopt(app->sockets, target->pid, observed->image->number);
 	pthread_mutex_lock(&app->lock);
 	observed->socket_reason = reason;
 	pthread_mutex_unlock(&app->lock);
+	app->waited = reason == PLAN_REASON_ENVIRONMENT_UNREADABLE;
 	notify_alive(&app->notify);
 }
 
@@ -263,6 +265,7 @@ static void rescan(struct app *app)
 	int r;
 
 	app->left_over = 0;
+	app->waited = false;
 	for (size_t i = 0; i < app->targets.n; i++)
 		app->targets.targets[i].seen = false;
 	r = process_for_each(rescan_visit, app);

@@ -86,10 +86,9 @@ static enum plan_reason make_rules(pid_t pid, struct ps_socket_target *target)
 	return ambiguous ? PLAN_REASON_AMBIGUOUS_PEER : PLAN_REASON_NONE;
 }
 
-enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t image, bool again)
+enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t image)
 {
 	struct ps_socket_target target = {.image = image};
-	unsigned int flags = again ? PROBE_SOCKET_AGAIN : 0;
 	enum plan_reason reason;
 	struct ps_process process;
 	int r;
@@ -97,9 +96,8 @@ enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t imag
 	if (!sockets->probe)
 		return sockets->reason;
 	reason = make_rules(pid, &target);
-	if (reason == PLAN_REASON_ENVIRONMENT_UNREADABLE)
-		flags |= PROBE_SOCKET_UNRULED;
-	r = probe_socket_adopt(sockets->probe, pid, &target, flags, &process);
+	r = probe_socket_adopt(sockets->probe, pid, &target,
+			       reason == PLAN_REASON_ENVIRONMENT_UNREADABLE, &process);
 	if (r == 0 || r == -ESRCH)
 		return reason;
 	log_warn("cannot count the sockets of process %d: %s, ignoring", pid, strerror(-r));

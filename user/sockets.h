@@ -23,9 +23,9 @@ enum plan_reason sockets_reason(const struct sockets *sockets);
 /*
  * Counts the connections of a process, which runs the image with this number, from now on. May take
  * as long as reading its environment does (PEERS_DEADLINE_MS). NONE, or what is wrong with it.
- * `again`: that was done before; whom the process talks to is asked once more.
+ * Called again, it asks once more whom the process talks to.
  */
-enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t image, bool again);
+enum plan_reason sockets_adopt(struct sockets *sockets, pid_t pid, uint32_t image);
 /* A process has ended. */
 void sockets_forget(const struct sockets *sockets, const struct ps_process *process);
 

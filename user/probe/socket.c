@@ -50,7 +50,6 @@ struct probe_socket {
 	struct bpf_program *programs[MAX_PARTS]; /* skel's; NULL = not on this kernel */
 	struct bpf_link *links[MAX_PARTS];       /* owned */
 	bool pinned;                             /* they outlive us */
-	bool anew; /* not each took the place of an earlier observer's: nobody may have counted */
 	int pin_error;
 	bool whole_system; /* iterators can't be told which process */
 };
@@ -158,30 +157,25 @@ static int pin_path(const struct state *state, const char *program, const char *
 	return state_path(state, ret_path, STATE_SOCKETS "/%s%s", program, suffix);
 }
 
-/*
- * Program and counters of an earlier observer's link go with its pin: what was skipped stays. False
- * when there is no such link.
- */
-static bool keep_recursions(const struct state *state, const char *path)
+/* Program and counters of an earlier observer's link go with its pin: what was skipped stays. */
+static void keep_recursions(const struct state *state, const char *path)
 {
 	_cleanup_close_ int link = bpf_obj_get(path), program = -1;
 	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
 
 	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len) < 0)
-		return false;
+		return;
 	program = bpf_prog_get_fd_by_id(info.prog_id);
 	state_drop(state, PS_DROP_RECURSION, program_recursions(program));
-	return true;
 }
 
 /*
  * Pins one link in the place of an earlier observer's, in one step: until then both count, and what
  * one of them has added the other one sees as added.
  */
-static int pin(struct probe_socket *socket, const char *program, const struct bpf_link *link)
+static int pin(const struct state *state, const char *program, const struct bpf_link *link)
 {
-	const struct state *state = socket->state;
 	struct state_path path, fresh;
 	int r = pin_path(state, program, "", &path);
 
@@ -194,10 +188,28 @@ static int pin(struct probe_socket *socket, const char *program, const struct bp
 	FAULT_POINT(pin_socket);
 	if (r < 0)
 		return r;
-	socket->anew |= !keep_recursions(state, path.text);
+	keep_recursions(state, path.text);
 	r = rename(fresh.text, path.text) < 0 ? -errno : 0;
 	FAULT_POINT(rename_socket);
 	return r;
+}
+
+/*
+ * Where no earlier observer has left a link, nobody has counted since: what was a target then may
+ * have connections that no program has met. Every backend has this program, and pins it first.
+ */
+static void forget_uncounted(const struct probe_socket *socket)
+{
+	int fd = probe_socket_targets_fd(socket);
+	struct ps_process process;
+	struct state_path path;
+
+	if (pin_path(socket->state, "socket_receive", "", &path) == 0 &&
+	    access(path.text, F_OK) == 0)
+		return;
+	while (bpf_map_get_next_key(fd, NULL, &process) == 0)
+		if (bpf_map_delete_elem(fd, &process) < 0)
+			return;
 }
 
 static bool is_part(void *ctx, const char *name)
@@ -217,9 +229,8 @@ static void keep(struct probe_socket *socket)
 
 	for (size_t i = 0; i < MAX_PARTS && r == 0; i++)
 		if (socket->links[i])
-			r = pin(socket, parts[socket->backend][i].program, socket->links[i]);
+			r = pin(socket->state, parts[socket->backend][i].program, socket->links[i]);
 	socket->pinned = r == 0 && state_is_kept(socket->state);
-	socket->anew |= !socket->pinned;
 	socket->pin_error = r == -ENOENT ? 0 : r;
 	state_remove_sockets(socket->state, socket->pinned ? is_part : NULL, socket);
 }
@@ -258,8 +269,10 @@ static int socket_open(const struct probe_shared *shared, enum probe_socket_back
 	socket->backend = backend;
 	socket->state = probe_shared_state(shared);
 	r = load(socket, shared);
-	if (r == 0)
+	if (r == 0) {
+		forget_uncounted(socket);
 		r = attach(socket);
+	}
 	log_debug("sockets by %s: %s", probe_socket_backend_name(backend),
 		  r < 0 ? strerror(-r) : "attached");
 	if (r < 0)
@@ -372,7 +385,7 @@ static int tell_connections(struct probe_socket *socket, pid_t pid,
 }
 
 int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
-		       const struct ps_socket_target *target, unsigned int flags,
+		       const struct ps_socket_target *target, bool unruled,
 		       struct ps_process *ret_process)
 {
 	struct ps_process process;
@@ -380,11 +393,11 @@ int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
 
 	socket->skel->bss->adopt_tgid = pid;
 	socket->skel->bss->adopt_target = *target;
-	socket->skel->bss->adopt_anew = socket->anew && !(flags & PROBE_SOCKET_AGAIN);
-	socket->skel->bss->adopt_unruled = flags & PROBE_SOCKET_UNRULED;
+	socket->skel->bss->adopt_unruled = unruled;
 	r = iterate(socket, socket->skel->progs.socket_adopt, pid, &process, sizeof(process));
 	if (r == -ENODATA)
 		return kill(pid, 0) < 0 && errno == ESRCH ? -ESRCH : -ENOSPC;
+	FAULT_POINT(adopt_process);
 	if (r == 0)
 		r = tell_connections(socket, pid, &process);
 	if (r == 0)

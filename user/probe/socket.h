@@ -57,20 +57,16 @@ enum probe_socket_backend probe_socket_backend(const struct probe_socket *socket
 /* Why it does not outlive us though state is kept; 0 = it does. */
 int probe_socket_pin_error(const struct probe_socket *socket);
 
-/* What is known of a process that is made a target. */
-enum probe_socket_adopt {
-	PROBE_SOCKET_AGAIN = 1 << 0,   /* this observer has made it one */
-	PROBE_SOCKET_UNRULED = 1 << 1, /* its rules are not known: those that it may have stay */
-};
 /*
  * Makes a running process a target: its connections are counted from now on, also those that it has
- * already. Called again, it gives the process and all its connections other rules, from then on.
- * Of target image and rules are looked at; flags are of enum probe_socket_adopt. 0 with the
+ * already. Called again, it gives the process and all its connections other rules, from then on;
+ * `unruled`: nobody knows them, and those that it may have stay. Of target image and rules are
+ * looked at. 0 with the
  * process's cookie; -ESRCH when it is gone; -ENOSPC when there is no room or the process is another
  * image's; or -errno. Not from two threads at once.
  */
 int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
-		       const struct ps_socket_target *target, unsigned int flags,
+		       const struct ps_socket_target *target, bool unruled,
 		       struct ps_process *ret_process);
 /* An ended process is no target any more. */
 void probe_socket_forget(const struct probe_socket *socket, const struct ps_process *process);

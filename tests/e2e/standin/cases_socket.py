@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import bpffs
 import compare
 from programs import Observer, Skip, all_collectors_off, until
 from traffic import (Client, Namespace, Peer, Socketed, answering_after, assert_bytes, buffer_at, echo, relay_to, sink,
@@ -225,6 +226,11 @@ def at_rest(observer, client):
     return until(look, "rest")
 
 
+def echoed(connection, size):
+    connection.sendall(bytes(size))
+    assert len(connection.recv(size, socket.MSG_WAITALL)) == size
+
+
 def assert_inbound(observer, client, before, size):
     """So many bytes in each direction came after `before`."""
     def came():
@@ -304,8 +310,7 @@ def case_socket_open_before_the_observer(_):
         client.do("write", id=connection, bytes=5000)
         client.do("read", id=connection, bytes=5000)
         with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
-            inbound.sendall(bytes(700))
-            assert len(inbound.recv(700, socket.MSG_WAITALL)) == 700
+            echoed(inbound, 700)
             with Observer() as observer:
                 observer.sees(client.pid)
                 seen = Socketed(observer.scrape(), client.pid)
@@ -315,8 +320,24 @@ def case_socket_open_before_the_observer(_):
                 client.do("read", id=connection, bytes=11)
                 before = at_rest(observer, client)
                 assert before.bytes("buffer") == (11, 11)
-                inbound.sendall(bytes(13))
-                assert len(inbound.recv(13, socket.MSG_WAITALL)) == 13
+                echoed(inbound, 13)
+                assert_inbound(observer, client, before, 13)
+
+
+def case_socket_accepted_while_the_family_was_off(folder):
+    """A target of before: its connections count from the moment when the family is there again."""
+    with bpffs.mounted(folder) as place, Client() as client:
+        state = place / "state"
+        for flags, seen in ([], "attached"), (["--no-collector.socket"], "partial"):
+            with Observer(*flags, state=state) as observer:
+                observer.sees(client.pid, seen)
+        listening = client.do("listen", address="127.0.0.1:0")
+        with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
+            echoed(inbound, 700)
+            with Observer(state=state) as observer:
+                observer.sees(client.pid)
+                before = at_rest(observer, client)
+                echoed(inbound, 13)
                 assert_inbound(observer, client, before, 13)
 
 

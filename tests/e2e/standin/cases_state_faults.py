@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import struct
 import urllib.error
 
@@ -18,9 +19,11 @@ import compare
 import hostview
 from cases_cli import OK, philoscope
 from cases_lifecycle import added, as_pid, of
+from cases_socket import assert_inbound, at_rest, echoed
 from cases_state import FAULTS_BUILD, grown, kill, last_site
 from load import Load, exact
 from programs import HANG_GUARD, ROOT, Observer, Program, Worker, fixture, until
+from traffic import Client
 
 TABLES, OPERATIONS = ["public.orders", "public.items"], ["INSERT", "DELETE"]
 RECORDS = len(TABLES) * len(OPERATIONS) + 1  # of a worker with one source, that are kept when it is gone
@@ -32,6 +35,7 @@ FIRST_START = ["pin_map:1", "pin_map:2", "pin_map:6", "load_shared", "pin_hook:1
                "pin_dispatch", "write_link", "pin_link", "swap_program:1", "swap_program:6"]
 COUNTING_UNKNOWN = ["swap_program:last"]
 COUNTING = ["complete_link"]
+ADOPTING = ["adopt_process"]
 NAMING = ["add_identity"]
 SECOND_FILE = ["write_link", "pin_link", "complete_link"]
 TAKING_OVER = ["load_shared", "attach_socket", "pin_socket:2", "rename_socket:1", "rename_socket:2", "write_image",
@@ -43,7 +47,7 @@ RELEASING = ["remove_link", "silence_image", "remove_pin", "forget_texts"]
 REPLACING = ["silence_image", "remove_pin:1", "remove_pin:2", "remove_pin:12", "pin_map:1", "pin_map:4"]
 RESETTING = ["silence_image", "remove_pin:1", "remove_pin:2", "remove_pin:12"]
 ONE_PIN_PER_SITE = ["pin_site:1", "pin_site:4", "pin_site:7", "pin_link"]
-PASSED_IN = (FIRST_START, COUNTING_UNKNOWN, COUNTING, NAMING, SECOND_FILE, TAKING_OVER, RETIRING, EXPIRING, RELEASING,
+PASSED_IN = (FIRST_START, COUNTING_UNKNOWN, COUNTING, ADOPTING, NAMING, SECOND_FILE, TAKING_OVER, RETIRING, EXPIRING, RELEASING,
              REPLACING, RESETTING, ONE_PIN_PER_SITE)
 
 
@@ -175,6 +179,20 @@ def case_killed_when_it_counts(folder):
 def case_killed_when_it_counts_and_does_not_know(folder):
     """The links are made anew: what is not counted any more, like the state of a pipeline that has ended, is forgotten."""
     first_starts(folder, COUNTING_UNKNOWN, True, forgotten=("states",))
+
+
+def case_killed_as_it_makes_a_target(folder):
+    """What was accepted before any observer counts from then on, though its process is a target already."""
+    with bpffs.mounted(folder) as place, Client() as client:
+        listening = client.do("listen", address="127.0.0.1:0")
+        with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
+            echoed(inbound, 700)
+            dies(*ADOPTING, place / "state")
+            with Observer(state=place / "state") as observer:
+                observer.sees(client.pid)
+                before = at_rest(observer, client)
+                echoed(inbound, 13)
+                assert_inbound(observer, client, before, 13)
 
 
 def case_killed_when_it_names(folder):

@@ -18,7 +18,7 @@ static int setup(void **state)
 	host_written_len = 0;
 	adopt_tgid = 77;
 	adopt_target = (struct ps_socket_target){.image = 7};
-	adopt_anew = adopt_unruled = false;
+	adopt_unruled = false;
 	return 0;
 }
 
@@ -128,43 +128,40 @@ static void test_adopting_makes_a_target(void **state)
 	    "philotes.service");
 }
 
-static struct ps_socket_target *adopted(bool anew, bool unruled, __u16 port)
+static struct ps_socket_target *adopted(bool unruled, __u16 port)
 {
 	const struct ps_process process = {.start_ns = 111, .tgid = 77, .exec_id = 5};
 
 	adopt_target.rules[0] = rule(NULL, port, PS_MATCH_ANY, PS_ROLE_BUFFER);
-	adopt_anew = anew;
 	adopt_unruled = unruled;
 	adopt(&task);
 	return bpf_map_lookup_elem(&socket_targets, &process);
 }
 
-/* Only where nobody has counted may there be connections that are not known. */
+/* Only where nobody has counted may there be connections that are not known, or were not told of.
+ */
 static void test_adopting_again(void **state)
 {
-	struct ps_socket_target *target = adopted(false, false, 1);
+	struct ps_socket_target *target = adopted(false, 1);
 
 	(void)state;
 	assert_int_equal(target->adopting, 1);
 	assert_int_equal(target->rules_number, 0);
-	target = adopted(false, false, 2); /* the first time did not come to its end */
+	target = adopted(false, 2); /* the first time did not come to its end */
 	assert_int_equal(target->adopting, 1);
 	target->adopting = 0;
-	target = adopted(false, false, 3);
+	target = adopted(false, 3);
 	assert_int_equal(target->adopting, 0);
 	assert_int_equal(target->rules_number, 2);
 	assert_int_equal(target->rules[0].port, 3);
-	target = adopted(true, false, 4);
-	assert_int_equal(target->adopting, 1);
-	assert_int_equal(target->rules_number, 3);
 }
 
 static void test_rules_that_are_not_known_stay(void **state)
 {
 	(void)state;
-	assert_int_equal(adopted(false, true, 1)->rules[0].port, 1); /* there were none */
-	assert_int_equal(adopted(false, true, 2)->rules[0].port, 1);
-	assert_int_equal(adopted(false, false, 3)->rules[0].port, 3);
+	assert_int_equal(adopted(true, 1)->rules[0].port, 1); /* there were none */
+	assert_int_equal(adopted(true, 2)->rules[0].port, 1);
+	assert_int_equal(adopted(false, 3)->rules[0].port, 3);
 }
 
 static void test_only_the_one_that_is_meant(void **state)
