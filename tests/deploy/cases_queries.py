@@ -11,6 +11,7 @@ import families
 import measure_scaling
 import panel_load
 from programs import ROOT
+from document import read_block  # found by way of measure_scaling
 from queried import RULES, has_data, rate_by_hand
 
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
@@ -178,20 +179,17 @@ def case_rules_fire_and_are_silent(_):
 
 # ---- many nodes ----
 
-def table_of(text, name):
-    """Cells of the rows below a table's head."""
-    inside = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", text, re.S)[1]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in inside.splitlines()[2:]]
+def cells_of(table):
+    """Of the rows below the head."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in list(table)[2:]]
 
 
 def case_what_is_said_of_many_nodes_is_what_one_gives_multiplied(_):
     """The document's own rows, and the rules as they are; but for bytes, which are rounded there."""
-    text = measure_scaling.DOCUMENT.read_text(encoding="utf-8")
-    node = table_of(text, "measured")[-1]
+    node = cells_of(read_block(measure_scaling.DOCUMENT, "measured"))[-1]
     assert node[:2] == [str(measure_scaling.PODS), str(measure_scaling.TABLES)]
-    lines = measure_scaling.multiplied_table({"series": int(node[2]), "own": int(node[3]), "gzip": 1000 * int(node[5])})
-    expected = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][2:]
-    for found, wanted in zip(table_of(text, "multiplied"), expected, strict=True):
+    expected = measure_scaling.multiplied_table({"series": int(node[2]), "own": int(node[3]), "gzip": 1000 * int(node[5])})
+    for found, wanted in zip(cells_of(read_block(measure_scaling.DOCUMENT, "multiplied")), cells_of(expected), strict=True):
         assert found[:3] + found[4:] == wanted[:3] + wanted[4:], f"{found}, not {wanted}"
         assert abs(int(found[3].split()[0].replace(",", "")) / int(wanted[3].split()[0].replace(",", "")) - 1) < 0.05, found
 

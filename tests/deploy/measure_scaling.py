@@ -7,7 +7,6 @@ taken. Nodes, and what Prometheus holds for them, are then multiplied."""
 
 import gzip
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -16,10 +15,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "e2e/standin"), str(HERE)]
+sys.path[:0] = [str(HERE.parents[1] / "scripts"), str(HERE.parent / "e2e/standin"), str(HERE)]
 sys.dont_write_bytecode = True
 
+from document import write_block  # noqa: E402
 from exposition import Samples  # noqa: E402
+from hostview import cpu_s, resident_kib  # noqa: E402
 from programs import ROOT, Observer, Worker  # noqa: E402
 
 DOCUMENT = ROOT / "docs/scaling.md"
@@ -53,15 +54,6 @@ def page(port):
         return answer.read(), time.monotonic() - begun
 
 
-def cpu_seconds(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def resident_bytes(pid):
-    return int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * resource.getpagesize()
-
-
 def map_bytes(pid):
     """What the kernel keeps for the maps that the observer has open, each once."""
     found = {}
@@ -92,12 +84,12 @@ def measure(pods, tables):
             worker.get("/wait?phase=drained")
         packed, _ = page(observer.port)
         text = gzip.decompress(packed)
-        before = cpu_seconds(observer.pid)
+        before = cpu_s(observer.pid)
         seconds = sorted(page(observer.port)[1] for _ in range(SCRAPES))
         mine, created, own = series_of(text, {str(worker.pid) for worker in workers})
         return {"pods": pods, "tables": tables, "series": mine, "created": created, "own": own, "bytes": len(text), "gzip": len(packed),
-                "milliseconds": seconds[SCRAPES // 2] * 1000, "cpu": (cpu_seconds(observer.pid) - before) / SCRAPES * 1000,
-                "resident": resident_bytes(observer.pid), "maps": map_bytes(observer.pid)}
+                "milliseconds": seconds[SCRAPES // 2] * 1000, "cpu": (cpu_s(observer.pid) - before) / SCRAPES * 1000,
+                "resident": resident_kib(observer.pid) * 1024, "maps": map_bytes(observer.pid)}
 
 
 def measured_table(rows):
@@ -147,21 +139,15 @@ def multiplied_table(node):
                f"{series * SERIES_BYTES / 1e9:,.1f} GB | {fixed + each * nodes:,} |")
 
 
-def put(text, name, lines):
-    """Between the markers of this name."""
-    return re.sub(rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda match: match[1] + "\n".join(lines) + "\n" + match[2], text, flags=re.S)
-
-
 def main():
     rows = [measure(1, 10), measure(1, 60), measure(5, 10)]
     node = measure(PODS, TABLES)
     table, pod, own = parts(rows)
-    text = DOCUMENT.read_text(encoding="utf-8")
-    text = put(text, "measured", measured_table([*rows, node]))
-    text = put(text, "parts", [f"A worker pod has {pod:.0f} series and {table:.0f} for each of its tables (three operations); an observer has "
-                               f"{own} of its own.", f"{node['created'] / node['series'] * 100:.0f} % of the former are `_created`: see below."])
-    text = put(text, "multiplied", multiplied_table(node))
-    DOCUMENT.write_text(text, encoding="utf-8")
+    write_block(DOCUMENT, "measured", measured_table([*rows, node]))
+    write_block(DOCUMENT, "parts", [
+        f"A worker pod has {pod:.0f} series and {table:.0f} for each of its tables (three operations); an observer has {own} of its own.",
+        f"{node['created'] / node['series'] * 100:.0f} % of the former are `_created`: see below."])
+    write_block(DOCUMENT, "multiplied", multiplied_table(node))
     revision = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)
     print("\n".join([f"at {revision.stdout.strip()}", *measured_table([*rows, node])]))
     return 0

@@ -3,13 +3,18 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "scripts"))
+
+from document import write_block  # noqa: E402
+
 BASELINE = HERE / "verifier.json"
 DOCUMENT = HERE.parents[1] / "docs/kernels.md"
 README = HERE.parents[1] / "README.md"
-BEGIN, END = "<!-- kernels: made by `make vmtest` -->\n", "<!-- end of kernels -->\n"
+MARKER = "kernels: made by `make vmtest`"
 PREFIX = "verifier."
 REFUSED = "refused"
 # Kernels differ from one build to the next, and so does what their verifier has to follow.
@@ -111,7 +116,4 @@ def _count(number):
 
 def write(reports):
     DOCUMENT.write_text(render(reports), encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    README.write_text(head + BEGIN + "\n".join(_counted(reports, FAMILIES)) + "\n" + END + tail, encoding="utf-8")
+    write_block(README, MARKER, _counted(reports, FAMILIES))

@@ -4,6 +4,7 @@ import os
 import time
 
 import compare
+from hostview import resident_kib
 from cases_counting import ALL_OPERATIONS, THREE_TABLES
 from cases_state import chance
 from cases_worker import ALL_ENDS, BUFFER, CDC, ICEBERG, WRITES, batch_order, compared
@@ -11,11 +12,6 @@ from programs import Observer, Worker
 
 MINUTES = float(os.environ.get("PHILOSCOPE_SOAK_MINUTES", "30"))
 ROUNDS_TO_WARM_UP = 20
-
-
-def resident_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
 def soak_ten_million_events(_):

@@ -15,6 +15,7 @@ import urllib.error
 
 import certificates
 from cases_cli import fails, philoscope
+from hostview import resident_kib
 from programs import HANG_GUARD, PHILOSCOPE, Observer, Worker, fetch, until
 from prometheus import Prometheus
 
@@ -478,11 +479,6 @@ def scrape_times(port, n):
 def scrape_time(port):
     """The median of some, the least of some rounds: what holds up the server is in all of them, what else the machine does is not."""
     return min(sorted(scrape_times(port, 31))[15] for _ in range(4))
-
-
-def resident_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
 class Crowd:
