@@ -38,6 +38,18 @@ def skipping(state, site, every):
             process.stdin.close()
 
 
+@contextlib.contextmanager
+def pinned(folder):
+    """The state of an observer, in which its programs are found, the observer, and a worker that it sees."""
+    folder.mkdir()
+    with bpffs(folder) as mount:
+        state = f"{mount}/philoscope"
+        with Observer(state=state) as observer, Worker() as worker:
+            observer.sees(worker.pid)
+            yield state, observer, worker
+        assert philoscope("reset", f"--state.dir={state}").returncode == OK
+
+
 def feed(worker, source, events, skips=contextlib.nullcontext()):
     """Events with a checkpoint tick behind them, which compares."""
     order = {"sources": [source], "events": 0, "end": "hold", "checkpoint": {"ms": 20}}
@@ -65,20 +77,14 @@ def case_no_drift_beside_errors_retries_and_pauses(_):
 
 def case_what_is_not_counted_shows_as_drift(folder):
     for every, missed in ((100, 5), (1, 500)):
-        part = folder / str(every)
-        part.mkdir()
-        with bpffs(part) as mount:
-            state = f"{mount}/philoscope"
-            with Observer(state=state) as observer, Worker() as worker:
-                observer.sees(worker.pid)
-                source = f"postgres-every-{every}"
-                feed(worker, source, 500, skipping(state, "cdc_event", every))
-                expected = {"events": missed, "events_buffered": missed, "source_errors": 0}
-                until(lambda: drifts(observer, worker.pid, source) == expected,  # pylint: disable=cell-var-from-loop
-                      f"a drift of {missed}")
-                total = observer.scrape().total(compare.EVENTS, pid=str(worker.pid))
-                assert total == 500 - missed, f"{total} events counted"
-            assert philoscope("reset", f"--state.dir={state}").returncode == OK
+        with pinned(folder / str(every)) as (state, observer, worker):
+            source = f"postgres-every-{every}"
+            feed(worker, source, 500, skipping(state, "cdc_event", every))
+            expected = {"events": missed, "events_buffered": missed, "source_errors": 0}
+            until(lambda: drifts(observer, worker.pid, source) == expected,  # pylint: disable=cell-var-from-loop
+                  f"a drift of {missed}")
+            total = observer.scrape().total(compare.EVENTS, pid=str(worker.pid))
+            assert total == 500 - missed, f"{total} events counted"
 
 
 def case_no_drift_beside_batches_of_all_kinds(_):
@@ -95,21 +101,15 @@ def case_batches_that_are_not_counted_show_as_drift(folder):
     script = [{"rows": [7]}, {"rows": [9], "faults": [{"at": "handler", "how": "fail", "times": 3}]}]
     for site, expected in (("buffer_end", {"batches": 5, "events_processed": 35, "dlq": 0}),
                            ("buffer_dlq", {"batches": 0, "events_processed": 0, "dlq": 45})):
-        part = folder / site
-        part.mkdir()
-        with bpffs(part) as mount:
-            state = f"{mount}/philoscope"
-            with Observer(state=state) as observer, Worker() as worker:
-                observer.sees(worker.pid)
-                source = f"postgres-without-{site}"
-                run = worker.start(**{**batch_order([{"rows": [1]}], processors=[source], repeat=1), "end": "hold"})
+        with pinned(folder / site) as (state, observer, worker):
+            source = f"postgres-without-{site}"
+            run = worker.start(**{**batch_order([{"rows": [1]}], processors=[source], repeat=1), "end": "hold"})
+            worker.wait(id=run)
+            with skipping(state, site, 1):
+                worker.post("/batch", id=run, source=source, script=script, repeat=5)
                 worker.wait(id=run)
-                with skipping(state, site, 1):
-                    worker.post("/batch", id=run, source=source, script=script, repeat=5)
-                    worker.wait(id=run)
-                until(lambda: drifts(observer, worker.pid, source) == expected,  # pylint: disable=cell-var-from-loop
-                      f"a drift of {expected}")
-            assert philoscope("reset", f"--state.dir={state}").returncode == OK
+            until(lambda: drifts(observer, worker.pid, source) == expected,  # pylint: disable=cell-var-from-loop
+                  f"a drift of {expected}")
 
 
 def case_a_late_observer_audits_what_comes(_):

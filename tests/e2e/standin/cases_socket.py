@@ -231,6 +231,22 @@ def echoed(connection, size):
     assert len(connection.recv(size, socket.MSG_WAITALL)) == size
 
 
+@contextlib.contextmanager
+def accepted(client):
+    """A connection that the client has accepted, and 700 bytes each way on it."""
+    listening = client.do("listen", address="127.0.0.1:0")
+    with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
+        echoed(inbound, 700)
+        yield inbound
+
+
+def assert_counts_from_now_on(observer, client, inbound):
+    """Of what was accepted before, what comes now is counted, and nothing else."""
+    before = at_rest(observer, client)
+    echoed(inbound, 13)
+    assert_inbound(observer, client, before, 13)
+
+
 def assert_inbound(observer, client, before, size):
     """So many bytes in each direction came after `before`."""
     def came():
@@ -305,12 +321,10 @@ def case_socket_family_off(_):
 
 def case_socket_open_before_the_observer(_):
     with Peer(echo) as server, Client(env=buffer_at(server.port)) as client:
-        listening = client.do("listen", address="127.0.0.1:0")
         connection = client.dial(server.port)
         client.do("write", id=connection, bytes=5000)
         client.do("read", id=connection, bytes=5000)
-        with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
-            echoed(inbound, 700)
+        with accepted(client) as inbound:
             with Observer() as observer:
                 observer.sees(client.pid)
                 seen = Socketed(observer.scrape(), client.pid)
@@ -318,10 +332,8 @@ def case_socket_open_before_the_observer(_):
                 assert seen.value("open", "buffer") == seen.value("open", "client") == 1
                 client.do("write", id=connection, bytes=11)
                 client.do("read", id=connection, bytes=11)
-                before = at_rest(observer, client)
-                assert before.bytes("buffer") == (11, 11)
-                echoed(inbound, 13)
-                assert_inbound(observer, client, before, 13)
+                assert at_rest(observer, client).bytes("buffer") == (11, 11)
+                assert_counts_from_now_on(observer, client, inbound)
 
 
 def case_socket_accepted_while_the_family_was_off(folder):
@@ -331,14 +343,9 @@ def case_socket_accepted_while_the_family_was_off(folder):
         for flags, seen in ([], "attached"), (["--no-collector.socket"], "partial"):
             with Observer(*flags, state=state) as observer:
                 observer.sees(client.pid, seen)
-        listening = client.do("listen", address="127.0.0.1:0")
-        with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
-            echoed(inbound, 700)
-            with Observer(state=state) as observer:
-                observer.sees(client.pid)
-                before = at_rest(observer, client)
-                echoed(inbound, 13)
-                assert_inbound(observer, client, before, 13)
+        with accepted(client) as inbound, Observer(state=state) as observer:
+            observer.sees(client.pid)
+            assert_counts_from_now_on(observer, client, inbound)
 
 
 def case_socket_passed_to_another_process(folder):

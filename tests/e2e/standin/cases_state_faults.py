@@ -10,8 +10,6 @@ import random
 import re
 import shutil
 import signal
-import socket
-import struct
 import urllib.error
 
 import bpffs
@@ -19,7 +17,7 @@ import compare
 import hostview
 from cases_cli import OK, philoscope
 from cases_lifecycle import added, as_pid, of
-from cases_socket import assert_inbound, at_rest, echoed
+from cases_socket import accepted, assert_counts_from_now_on
 from cases_state import FAULTS_BUILD, grown, kill, last_site
 from load import Load, exact
 from programs import HANG_GUARD, ROOT, Observer, Program, Worker, fixture, until
@@ -184,15 +182,11 @@ def case_killed_when_it_counts_and_does_not_know(folder):
 def case_killed_as_it_makes_a_target(folder):
     """What was accepted before any observer counts from then on, though its process is a target already."""
     with bpffs.mounted(folder) as place, Client() as client:
-        listening = client.do("listen", address="127.0.0.1:0")
-        with socket.create_connection(("127.0.0.1", listening["port"])) as inbound:
-            echoed(inbound, 700)
+        with accepted(client) as inbound:
             dies(*ADOPTING, place / "state")
             with Observer(state=place / "state") as observer:
                 observer.sees(client.pid)
-                before = at_rest(observer, client)
-                echoed(inbound, 13)
-                assert_inbound(observer, client, before, 13)
+                assert_counts_from_now_on(observer, client, inbound)
 
 
 def case_killed_when_it_names(folder):

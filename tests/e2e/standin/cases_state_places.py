@@ -11,7 +11,7 @@ import compare
 import hostview
 from cases_cli import OK, fails, philoscope
 from cases_state import FAULTS_BUILD, TOOLS, kill, stop
-from programs import HANG_GUARD, Observer, Skip, Worker, until
+from programs import Observer, Skip, Worker, until
 
 USUAL = pathlib.Path("/sys/fs/bpf")
 FULL_BPFFS = os.path.join(TOOLS, "full_bpffs.so")
@@ -54,10 +54,11 @@ def usual_place_missing():
         raise Skip(f"no {USUAL}")
     if is_mounted():
         raise Skip(f"a bpffs is mounted on {USUAL}: it may be somebody's")
+    state = USUAL / f"philoscope-test-{os.getpid()}"
     try:
-        yield USUAL / f"philoscope-test-{os.getpid()}"
+        yield state
     finally:
-        philoscope("reset", f"--state.dir={USUAL}/philoscope-test-{os.getpid()}")
+        philoscope("reset", f"--state.dir={state}")
         if is_mounted():
             subprocess.run(["umount", str(USUAL)], check=False)
             raise AssertionError("the mount is left")
