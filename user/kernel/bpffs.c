@@ -63,7 +63,7 @@ static bool is_bpffs_of(const struct mount_line *line, dev_t device)
 
 static bool is_ours_of(const struct mount_line *line, dev_t device)
 {
-	return line->ours && makedev(line->major, line->minor) == device;
+	return line->ours && is_bpffs_of(line, device);
 }
 
 static bool has_id(const struct mount_line *line, dev_t id)

@@ -60,10 +60,9 @@ int probe_socket_pin_error(const struct probe_socket *socket);
 /*
  * Makes a running process a target: its connections are counted from now on, also those that it has
  * already. Called again, it gives the process and all its connections other rules, from then on;
- * `unruled`: nobody knows them, and those that it may have stay. Of target image and rules are
- * looked at. 0 with the
- * process's cookie; -ESRCH when it is gone; -ENOSPC when there is no room or the process is another
- * image's; or -errno. Not from two threads at once.
+ * `unruled`: nobody knows them, and those that it may have stay. Of target, image and rules are
+ * looked at. 0 with the process's cookie; -ESRCH when it is gone; -ENOSPC when there is no room or
+ * the process is another image's; or -errno. Not from two threads at once.
  */
 int probe_socket_adopt(struct probe_socket *socket, pid_t pid,
 		       const struct ps_socket_target *target, bool unruled,
